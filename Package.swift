@@ -1,0 +1,74 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let swift6: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// An engine module.
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swift6)
+}
+
+/// A tool: a thin file over the engine.
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies + [
+            "SSDFCore", "SSDFCommand", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        swiftSettings: swift6)
+}
+
+/// Code that only tests and benchmarks use.
+func support(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: swift6)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["SSDFCore"], swiftSettings: swift6)
+}
+
+let package = Package(
+    name: "ssdf",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // C: the hot loops, and the faces of system libraries.
+        .target(name: "CSSDFKernels"),
+        .target(name: "CEigenSolvers"),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+        // The engine. Arrows go one way only.
+        module("SSDFCore", ["CSSDFKernels", "CNettle"]),
+        module("SSDFVolume", ["SSDFCore", "CZstd", "CSSDFKernels"]),
+        module("SSDFMesh", ["SSDFCore", "SSDFVolume", "CSSDFKernels", "CEigenSolvers"]),
+        module("SSDFImage", ["SSDFCore", "CPNG"]),
+        module(
+            "SSDFCommand",
+            ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+        // The tools.
+        tool("ssdf-voxelize", ["SSDFMesh", "SSDFVolume"]),
+        tool("ssdf-extract", ["SSDFMesh", "SSDFVolume"]),
+        tool("ssdf-inspect", ["SSDFMesh", "SSDFVolume", "SSDFImage"]),
+
+        // The Assimp child: mesh formats that have no reader of our own, behind a process boundary.
+        .systemLibrary(name: "CAssimp", pkgConfig: "assimp", providers: [.apt(["libassimp-dev"])]),
+        tool("ssdf-import", ["CAssimp"]),
+
+        // Tests.
+        support("FixtureMeshes", ["SSDFCore", "SSDFMesh"]),
+        tests("SSDFCoreTests", []),
+        tests("SSDFVolumeTests", ["SSDFVolume", "FixtureMeshes"]),
+        tests("SSDFMeshTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
+        tests("SSDFImageTests", ["SSDFImage"]),
+        tests("CommandTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,15 @@
+#define _GNU_SOURCE
+#include "ssdf_system.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+int ssdf_processors(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        int count = CPU_COUNT(&set);
+        if (count > 0) return count;
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}

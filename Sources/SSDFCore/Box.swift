@@ -1,0 +1,43 @@
+/// An axis-aligned box, closed on all sides. The empty box has `minimum > maximum`.
+package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
+    package var minimum: SIMD3<Scalar>
+    package var maximum: SIMD3<Scalar>
+
+    @inlinable package init(minimum: SIMD3<Scalar>, maximum: SIMD3<Scalar>) {
+        self.minimum = minimum
+        self.maximum = maximum
+    }
+
+    /// The box that holds nothing; inserting a point makes it that point.
+    @inlinable package static var empty: Self {
+        Self(minimum: SIMD3(repeating: .infinity), maximum: SIMD3(repeating: -.infinity))
+    }
+
+    @inlinable package var isEmpty: Bool { any(minimum .> maximum) }
+    @inlinable package var center: SIMD3<Scalar> { (minimum + maximum) * 0.5 }
+    @inlinable package var size: SIMD3<Scalar> { maximum - minimum }
+
+    /// Length of the longest side; 0 for the empty box.
+    @inlinable package var longestSide: Scalar { isEmpty ? 0 : size.max() }
+
+    @inlinable package mutating func insert(_ point: SIMD3<Scalar>) {
+        minimum = pointwiseMin(minimum, point)
+        maximum = pointwiseMax(maximum, point)
+    }
+
+    @inlinable package mutating func insert(_ other: Self) {
+        minimum = pointwiseMin(minimum, other.minimum)
+        maximum = pointwiseMax(maximum, other.maximum)
+    }
+
+    /// Squared distance from a point to the box; 0 inside.
+    @inlinable package func distanceSquared(to point: SIMD3<Scalar>) -> Scalar {
+        let outside = pointwiseMax(pointwiseMax(minimum - point, point - maximum), .zero)
+        return outside.x * outside.x + outside.y * outside.y + outside.z * outside.z
+    }
+}
+
+package typealias Box3f = Box3<Float>
+package typealias Box3d = Box3<Double>
+
+extension Box3: Sendable where Scalar: Sendable, Scalar.SIMD4Storage: Sendable {}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Extract: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "ssdf-extract")
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "ssdf-inspect")
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Voxelize: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "ssdf-voxelize")
+}
