@@ -1,3 +1,5 @@
+import CSSDFKernels
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -18,6 +20,8 @@ package struct FileBytes: ~Copyable, @unchecked Sendable {
     package let name: String
     private let isMapped: Bool
     private let storage: UnsafeRawBufferPointer
+    /// Under which number the mapping is known to the handler of SIGBUS, which a truncated file raises.
+    private let mapping: Int32
 
     /// Opens `path`; "-" is standard input.
     /// - Throws: `noInput` when it does not exist, cannot be opened or is a directory; `inputOutput` when reading fails.
@@ -27,11 +31,14 @@ package struct FileBytes: ~Copyable, @unchecked Sendable {
         self.name = name
         isMapped = content.isMapped
         storage = content.storage
+        mapping =
+            content.isMapped ? ssdf_remember_mapping(content.storage.baseAddress!, content.storage.count, name) : -1
         bytes = UnsafeRawBufferPointer(rebasing: content.storage[content.offset...])
     }
 
     deinit {
         if isMapped {
+            ssdf_forget_mapping(mapping)
             munmap(UnsafeMutableRawPointer(mutating: storage.baseAddress!), storage.count)
         } else {
             free(UnsafeMutableRawPointer(mutating: storage.baseAddress))

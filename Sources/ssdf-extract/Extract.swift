@@ -1,6 +1,12 @@
 import ArgumentParser
+import SSDFCommand
+import SSDFCore
 
 @main
-struct Extract: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "ssdf-extract")
+struct Extract: Tool {
+    static let configuration = CommandConfiguration(
+        commandName: "ssdf-extract", abstract: "Extract the surface of a sparse signed distance volume as a mesh.",
+        version: ssdfVersion)
+
+    @OptionGroup var common: CommonOptions
 }

@@ -1,6 +1,12 @@
 import ArgumentParser
+import SSDFCommand
+import SSDFCore
 
 @main
-struct Voxelize: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "ssdf-voxelize")
+struct Voxelize: Tool {
+    static let configuration = CommandConfiguration(
+        commandName: "ssdf-voxelize", abstract: "Voxelize the surface of a sparse signed distance volume as a mesh.",
+        version: ssdfVersion)
+
+    @OptionGroup var common: CommonOptions
 }

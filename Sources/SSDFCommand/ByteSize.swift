@@ -1,0 +1,41 @@
+import ArgumentParser
+import SSDFCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// An amount of memory: a number and one of K, M, G, T (powers of 1024; "KiB" and "KB" mean the same), or plain bytes.
+package struct ByteSize: ExpressibleByArgument, Sendable, Equatable {
+    package let bytes: Int
+
+    package init?(argument: String) {
+        let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        guard let number = Double(digits), number > 0 else { return nil }
+        let powers = ["": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40]
+        var unit = argument.dropFirst(digits.count).lowercased()
+        if unit.hasSuffix("ib") {
+            unit.removeLast(2)
+        } else if unit.count == 2, unit.hasSuffix("b") {
+            unit.removeLast()
+        }
+        guard let power = powers[unit] else { return nil }
+        let size = (number * Double(1 << power)).rounded()
+        guard size >= 1, size < 0x1p62 else { return nil }
+        bytes = Int(size)
+    }
+}
+
+/// Makes the system refuse this process more than `bytes` of writable memory; an allocation beyond that ends it with
+/// exit status 69. Mapped input files do not count.
+/// - Throws: `unavailable` when the limit cannot be set.
+func limitMemory(to bytes: Int) throws(Failure) {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &limit)
+    limit.rlim_cur = min(rlim_t(bytes), limit.rlim_max)
+    guard setrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &limit) == 0 else {
+        throw Failure(.unavailable, "cannot limit memory: \(systemMessage(errno))")
+    }
+}

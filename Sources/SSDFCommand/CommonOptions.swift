@@ -1,0 +1,62 @@
+import ArgumentParser
+import SSDFCore
+
+/// How progress is told on standard error.
+package enum ProgressStyle: String, CaseIterable, ExpressibleByArgument, Sendable {
+    /// A bar when standard error is a terminal, nothing otherwise.
+    case auto
+    case bar
+    /// One JSON object a line.
+    case json
+    case none
+}
+
+/// What every tool takes.
+package struct CommonOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Threads to work on, 1 to 1024 (default: the processors there are). The output does not depend on it.",
+            valueName: "count"))
+    package var threads: ThreadCount?
+
+    @Option(
+        name: .customLong("max-memory"),
+        help: ArgumentHelp("Fail rather than use more memory than this: 900M, 4G, …", valueName: "size"))
+    package var maxMemory: ByteSize?
+
+    @Option(help: ArgumentHelp("How to show progress on standard error.", valueName: "style"))
+    package var progress: ProgressStyle = .auto
+
+    @Flag(name: [.short, .long], help: "Print errors only.")
+    package var quiet = false
+
+    @Flag(name: [.short, .long], help: "Print what is done, and how long it took; with --version, what it runs on.")
+    package var verbose = false
+
+    package init() {}
+
+    package func validate() throws {
+        if quiet, verbose { throw ValidationError("-q and -v exclude each other") }
+    }
+
+    /// Applies the limits and starts reporting. Call once, first.
+    package func session(tool: String) throws(Failure) -> Session {
+        if let maxMemory { try limitMemory(to: maxMemory.bytes) }
+        return Session(
+            tool: tool, threads: threads?.count ?? min(availableProcessors(), ThreadCount.maximum),
+            progress: quiet && progress == .auto ? .none : progress, isQuiet: quiet, isVerbose: verbose)
+    }
+}
+
+/// A number of threads.
+package struct ThreadCount: ExpressibleByArgument, Sendable, Equatable {
+    package static var maximum: Int { 1024 }
+    package let count: Int
+
+    package init?(argument: String) {
+        guard let count = Int(argument), (1...Self.maximum).contains(count) else { return nil }
+        self.count = count
+    }
+
+    package var defaultValueDescription: String { "\(count)" }
+}

@@ -1,0 +1,61 @@
+import SSDFCore
+
+/// One run of a tool: how many threads it has and how it speaks to the person on standard error.
+package struct Session: Sendable {
+    package let tool: String
+    package let threads: Int
+    package let isQuiet: Bool
+    package let isVerbose: Bool
+    private let reporter: ProgressReporter
+    private let clock = ContinuousClock()
+
+    init(tool: String, threads: Int, progress: ProgressStyle, isQuiet: Bool, isVerbose: Bool) {
+        self.tool = tool
+        self.threads = threads
+        self.isQuiet = isQuiet
+        self.isVerbose = isVerbose
+        reporter = ProgressReporter(style: progress)
+    }
+
+    /// A handler that shows how far `stage` has come.
+    package func progress(_ stage: String) -> ProgressHandler {
+        let reporter = reporter
+        reporter.begin(stage)
+        return { done, total in reporter.update(done: done, total: total) }
+    }
+
+    /// Runs one stage; with `-v`, says how long it took and what `outcome` makes of its result.
+    package func stage<Result: ~Copyable>(
+        _ name: String, _ body: () throws -> Result, outcome: (borrowing Result) -> String = { _ in "" }
+    ) throws -> Result {
+        let start = clock.now
+        let result = try body()
+        reporter.finish()
+        if isVerbose {
+            let text = outcome(result)
+            note("\(name): \(seconds(clock.now - start)) s" + (text.isEmpty ? "" : ", \(text)"))
+        }
+        return result
+    }
+
+    /// Prints a line, unless the person wants errors only.
+    package func warn(_ message: String) {
+        guard !isQuiet else { return }
+        reporter.finish()
+        printError(Failure(.internal, message), tool: tool)
+    }
+
+    /// Prints a line when the person wants to know more.
+    package func note(_ message: String) {
+        guard isVerbose else { return }
+        reporter.finish()
+        printError(Failure(.internal, message), tool: tool)
+    }
+}
+
+/// A duration in seconds with three decimals.
+func seconds(_ duration: Duration) -> String {
+    let (whole, part) = duration.components
+    let thousandths = (part / 1_000_000_000_000_000 + 1000) % 1000
+    return "\(whole)." + String(String(thousandths + 1000).dropFirst())
+}
