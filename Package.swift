@@ -48,6 +48,7 @@ let package = Package(
         module("SSDFVolume", ["SSDFCore", "CZstd", "CSSDFKernels"]),
         module("SSDFMesh", ["SSDFCore", "SSDFVolume", "CSSDFKernels", "CEigenSolvers"]),
         module("SSDFImage", ["SSDFCore", "CPNG"]),
+        module("SSDFTensor", ["SSDFCore", "CSSDFKernels"]),
         module(
             "SSDFCommand",
             ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -67,6 +68,7 @@ let package = Package(
         tests("SSDFVolumeTests", ["SSDFVolume", "FixtureMeshes"]),
         tests("SSDFMeshTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
         tests("SSDFImageTests", ["SSDFImage"]),
+        tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
         tests("CommandTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
     ],
     swiftLanguageModes: [.v6],
