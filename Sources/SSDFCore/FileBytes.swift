@@ -36,6 +36,18 @@ package struct FileBytes: ~Copyable, @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(rebasing: content.storage[content.offset...])
     }
 
+    /// Bytes that are in memory already, copied.
+    /// - Parameter name: what messages call them.
+    package init(copying bytes: UnsafeRawBufferPointer, name: String) {
+        let memory = UnsafeMutableRawBufferPointer(start: malloc(max(bytes.count, 1)), count: bytes.count)
+        memory.copyMemory(from: bytes)
+        self.name = name
+        isMapped = false
+        storage = UnsafeRawBufferPointer(memory)
+        self.bytes = storage
+        mapping = -1
+    }
+
     deinit {
         if isMapped {
             ssdf_forget_mapping(mapping)
