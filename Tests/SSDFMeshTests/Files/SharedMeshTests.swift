@@ -1,0 +1,62 @@
+import FixtureMeshes
+import SSDFCore
+import SSDFMesh
+import Testing
+
+/// Real meshes load with the counts that are known of them.
+@Suite struct SharedMeshTests {
+    /// File, vertices (nil where the source does not say) and triangles.
+    static let counts: [(String, Int?, Int)] = [
+        ("WusonOBJ.obj", 2117, 3732),
+        ("alligator.obj", 3208, 5981),
+        ("armadillo.obj", 43243, 86482),
+        ("beetle.obj", nil, 2053),
+        ("bunny_ascii.ply", 34834, 69451),
+        ("bunny_be.ply", 34834, 69451),
+        ("cube_binary.ply", 8, 12),
+        ("fandisk.obj", 6475, 12946),
+        ("groups.obj", 1156, 2308),
+        ("horse_quad.obj", 2400, 4796),
+        ("horse_quad_negidx.obj", 2400, 4796),
+        ("igea.ply", 134345, 268_686),
+        ("mountain.obj", 25600, 50562),
+        ("nefertiti.obj", 49971, 99938),
+        ("ogre.obj", 62194, 124_008),
+        ("rocker-arm.obj", 10044, 20088),
+        ("self_intersectA.obj", 8582, 17160),
+        ("stanford-bunny.obj", 34834, 69451),
+        ("turbineblade.ply", 99519, 199_034),
+        ("turbineblade_loop1.ply", 398_070, 796_136),
+    ]
+
+    @Test(arguments: counts.map(\.0)) func loads(_ name: String) throws {
+        guard let path = SharedData.mesh(name) else { return }
+        let (_, vertices, triangles) = Self.counts.first { $0.0 == name }!
+        let loaded = try loadMesh(path: path, threads: 2)
+        #expect(loaded.mesh.triangleCount == triangles)
+        if let vertices { #expect(loaded.mesh.vertexCount == vertices) }
+        #expect(loaded.mesh.triangles.allSatisfy { $0 < loaded.mesh.vertexCount })
+        let alone = try loadMesh(path: path, threads: 1)
+        #expect(alone.mesh == loaded.mesh)
+        #expect(alone.contentHash == loaded.contentHash)
+    }
+
+    @Test func negativeIndicesReadLikePositiveOnes() throws {
+        guard let plain = SharedData.mesh("horse_quad.obj"), let hard = SharedData.mesh("horse_quad_negidx.obj") else {
+            return
+        }
+        let expected = try loadMesh(path: plain, threads: 1).mesh
+        let found = try loadMesh(path: hard, threads: 1).mesh
+        #expect(found.positions == expected.positions)
+        #expect(found.triangles == expected.triangles)
+    }
+
+    @Test func encodingsOfTheBunnyAgree() throws {
+        guard let obj = SharedData.mesh("stanford-bunny.obj"), let ascii = SharedData.mesh("bunny_ascii.ply"),
+            let big = SharedData.mesh("bunny_be.ply")
+        else { return }
+        let expected = try loadMesh(path: obj, threads: 1).mesh
+        #expect(try loadMesh(path: ascii, threads: 1).mesh == expected)
+        #expect(try loadMesh(path: big, threads: 1).mesh == expected)
+    }
+}
