@@ -39,6 +39,7 @@ let package = Package(
         // C: the hot loops, and the faces of system libraries.
         .target(name: "CSSDFKernels"),
         .target(name: "CEigenSolvers"),
+        .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -47,8 +48,8 @@ let package = Package(
         module("SSDFCore", ["CSSDFKernels", "CNettle"]),
         module("SSDFVolume", ["SSDFCore", "CZstd", "CSSDFKernels"]),
         module("SSDFMesh", ["SSDFCore", "SSDFVolume", "CSSDFKernels", "CEigenSolvers"]),
-        module("SSDFImage", ["SSDFCore", "CPNG"]),
         module("SSDFTensor", ["SSDFCore", "CSSDFKernels"]),
+        module("SSDFImage", ["SSDFCore", "CPNGCodec"]),
         module(
             "SSDFCommand",
             ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -67,9 +68,9 @@ let package = Package(
         tests("SSDFCoreTests", []),
         tests("SSDFVolumeTests", ["SSDFVolume", "FixtureMeshes"]),
         tests("SSDFMeshTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
-        tests("SSDFImageTests", ["SSDFImage"]),
+        tests("SSDFImageTests", ["SSDFImage", "SSDFMesh", "FixtureMeshes"]),
         tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
-        tests("CommandTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
+        tests("CommandTests", ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
