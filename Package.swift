@@ -33,7 +33,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "ssdf",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C: the hot loops, and the faces of system libraries.
@@ -42,6 +43,7 @@ let package = Package(
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
         // The engine. Arrows go one way only.
@@ -50,6 +52,7 @@ let package = Package(
         module("SSDFMesh", ["SSDFCore", "SSDFVolume", "CSSDFKernels", "CEigenSolvers"]),
         module("SSDFTensor", ["SSDFCore", "CSSDFKernels"]),
         module("SSDFImage", ["SSDFCore", "CPNGCodec"]),
+        module("SSDFNeural", ["SSDFCore", "SSDFTensor", "CZlib", .product(name: "Yams", package: "Yams")]),
         module(
             "SSDFCommand",
             ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -69,6 +72,7 @@ let package = Package(
         tests("SSDFVolumeTests", ["SSDFVolume", "FixtureMeshes"]),
         tests("SSDFMeshTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
         tests("SSDFImageTests", ["SSDFImage", "SSDFMesh", "FixtureMeshes"]),
+        tests("SSDFNeuralTests", ["SSDFNeural", "SSDFTensor", "FixtureMeshes"]),
         tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
         tests("CommandTests", ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
     ],

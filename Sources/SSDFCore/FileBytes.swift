@@ -48,6 +48,17 @@ package struct FileBytes: ~Copyable, @unchecked Sendable {
         mapping = -1
     }
 
+    /// Lets the pages of a range leave this process's memory; they are read again when they are used again. A file that
+    /// is read once from front to back so needs no more memory than the part being worked on.
+    package func forget(_ range: Range<Int>) {
+        guard isMapped, let base = bytes.baseAddress else { return }
+        let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+        let start = (UInt(bitPattern: base + range.lowerBound) + page - 1) & ~(page - 1)
+        let end = UInt(bitPattern: base + range.upperBound) & ~(page - 1)
+        guard end > start, let address = UnsafeMutableRawPointer(bitPattern: start) else { return }
+        madvise(address, Int(end - start), MADV_DONTNEED)
+    }
+
     deinit {
         if isMapped {
             ssdf_forget_mapping(mapping)

@@ -1,0 +1,76 @@
+import SSDFCore
+
+/// The dense diffusion transformer (SPEC §8), with the constructor's defaults.
+package struct DenseDiTConfig: Sendable, Equatable {
+    /// Side of the latent grid.
+    package var resolution = 16
+    package var inChannels = 8
+    package var outChannels = 8
+    package var modelChannels = 1024
+    package var condChannels = 1024
+    package var numBlocks = 24
+    package var numHeads = 16
+    package var mlpRatio = 4.0
+    package var patchSize = 2
+    package var shareMod = false
+    package var qkRMSNorm = false
+    package var qkRMSNormCross = false
+    package var useFP16 = false
+    /// Channels and sides of a latent.
+    package var latentShape = [8, 16, 16, 16]
+
+    package init() {}
+
+    /// Tokens along one side.
+    package var tokenSide: Int { resolution / patchSize }
+    /// Tokens of a grid.
+    package var tokenCount: Int { tokenSide * tokenSide * tokenSide }
+    /// Numbers in a patch of one channel.
+    package var patchVolume: Int { patchSize * patchSize * patchSize }
+    /// Width of the hidden layer of an MLP.
+    package var hiddenChannels: Int { Int(Double(modelChannels) * mlpRatio) }
+
+    package init(_ reader: inout ConfigReader) throws(Failure) {
+        resolution = try reader.int("resolution", in: 1...1024)
+        inChannels = try reader.int("in_channels")
+        outChannels = try reader.int("out_channels")
+        modelChannels = try reader.int("model_channels")
+        condChannels = try reader.int("cond_channels")
+        numBlocks = try reader.int("num_blocks", in: 1...1024)
+        numHeads = try reader.heads(channels: modelChannels)
+        mlpRatio = try reader.ratio("mlp_ratio")
+        patchSize = try reader.int("patch_size", default: 2, in: 1...16)
+        shareMod = try reader.bool("share_mod", default: false)
+        qkRMSNorm = try reader.bool("qk_rms_norm", default: false)
+        qkRMSNormCross = try reader.bool("qk_rms_norm_cross", default: false)
+        useFP16 = try reader.bool("use_fp16", default: false)
+        latentShape = try reader.ints("latent_shape", default: [8, 16, 16, 16])
+        try reader.requireAbsolutePositions()
+        guard resolution % patchSize == 0 else {
+            throw .badData(
+                place: "\(reader.path).patch_size", "\(patchSize)",
+                expected: "a divisor of the resolution, \(resolution)")
+        }
+    }
+
+    /// The tensors of this network, by their names in a released state dictionary.
+    package var expectedTensors: [ExpectedTensor] {
+        var list = TensorLister()
+        let channels = modelChannels
+        list.add("pos_emb", [tokenCount, channels])
+        list.timestepEmbedder(channels)
+        if shareMod { list.linear("adaLN_modulation.1", channels, 6 * channels) }
+        list.linear("input_layer", inChannels * patchVolume, channels)
+        for block in 0..<numBlocks {
+            let name = "blocks.\(block)"
+            list.norm(name + ".norm2", channels)
+            list.selfAttention(name + ".self_attn", channels, heads: numHeads, headNorm: qkRMSNorm)
+            list.crossAttention(
+                name + ".cross_attn", channels, context: condChannels, heads: numHeads, headNorm: qkRMSNormCross)
+            list.mlp(name + ".mlp", channels, hidden: hiddenChannels)
+            if !shareMod { list.linear(name + ".adaLN_modulation.1", channels, 6 * channels) }
+        }
+        list.linear("out_layer", channels, outChannels * patchVolume)
+        return list.tensors
+    }
+}
