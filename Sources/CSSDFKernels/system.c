@@ -2,6 +2,7 @@
 #include "ssdf_system.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 int ssdf_processors(void) {
@@ -12,4 +13,9 @@ int ssdf_processors(void) {
     }
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (int)online : 1;
+}
+
+void *ssdf_remap(void *address, size_t bytes, size_t larger) {
+    void *moved = mremap(address, bytes, larger, MREMAP_MAYMOVE);
+    return moved == MAP_FAILED ? NULL : moved;
 }

@@ -1,3 +1,5 @@
+import CSSDFKernels
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -13,9 +15,9 @@
 /// A buffer has one owner; it lends spans. Kernels take the raw pointer.
 package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
     /// The first element; valid for `count` elements while the buffer lives.
-    package let pointer: UnsafeMutablePointer<Element>
+    package private(set) var pointer: UnsafeMutablePointer<Element>
     package private(set) var count: Int
-    private let mappedBytes: Int
+    private var mappedBytes: Int
 
     /// Buffers of at least this many bytes are mapped rather than taken from the heap.
     private static var mappingThreshold: Int { 1 << 20 }
@@ -79,6 +81,29 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
         let used = (newCount * MemoryLayout<Element>.stride + page - 1) & ~(page - 1)
         if used < mappedBytes {
             madvise(UnsafeMutableRawPointer(pointer) + used, mappedBytes - used, MADV_DONTNEED)
+        }
+    }
+
+    /// Makes room for more elements; those there keep their values, the new ones are unspecified. The address changes.
+    /// - Complexity: O(1) for mapped buffers, whose pages move without being copied.
+    package mutating func grow(to newCount: Int) {
+        precondition(newCount >= count, "a buffer cannot grow to a smaller size")
+        let (bytes, overflow) = newCount.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+        precondition(!overflow, "a buffer of \(newCount) elements does not fit in memory")
+        if bytes <= mappedBytes {
+            count = newCount
+        } else if mappedBytes > 0 {
+            let hugePage = 2 << 20
+            let size = (bytes + hugePage - 1) & ~(hugePage - 1)
+            guard let address = ssdf_remap(pointer, mappedBytes, size) else { Self.outOfMemory(bytes) }
+            madvise(address, size, MADV_HUGEPAGE)
+            pointer = address.bindMemory(to: Element.self, capacity: newCount)
+            mappedBytes = size
+            count = newCount
+        } else {
+            let larger = Buffer(uninitialized: newCount)
+            larger.pointer.update(from: pointer, count: count)
+            self = larger
         }
     }
 

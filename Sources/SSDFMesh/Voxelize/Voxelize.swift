@@ -1,0 +1,68 @@
+import SSDFCore
+import SSDFVolume
+import Synchronization
+
+/// The narrow band of a mesh's signed distance field.
+///
+/// Active are exactly the voxels whose distance to the surface is at most the half width; each holds its distance to the
+/// nearest triangle in world units, within 10⁻⁶ of half the grid's longest side, negative inside. Degenerate triangles
+/// count as the segments or points they are. Values are rounded to multiples of one power of two (`VoxelGrid.quantum`,
+/// 2⁻²⁶ for the default cube), which is finer than what single precision computes and lets files pack them as whole
+/// numbers; no distance other than 0 becomes 0, and none changes side.
+///
+/// The metadata give the grid's place (`indexToWorld`), the way back to the mesh's own coordinates (`worldToSource`), the
+/// truncation (half width in world units, also the background), and how the sign was found.
+///
+/// The result is the same for any number of threads. Memory is proportional to the band and the mesh.
+///
+/// - Throws: `usage` for options out of range; `badData` for a mesh without triangles, with coordinates that are not
+///   finite, or without extent.
+/// - Complexity: O(T + V·k) for T triangles and V active voxels, k triangles being within a few voxels of the nearest.
+package func voxelize(_ mesh: TriangleMesh, options: VoxelizeOptions) throws(Failure) -> SparseVolume {
+    let grid = try VoxelGrid(mesh, options: options)
+    let plan = SignPlan.make(mesh, grid: grid, options: options)
+    var volume: SparseVolume?
+    mesh.withIndexedTriangles(grid.sourceToIndex) { triangles in
+        plan.caps.withIndexedTriangles(grid.sourceToIndex) { caps in
+            volume = band(triangles, caps: caps, grid: grid, sign: plan, options: options)
+        }
+    }
+    return volume!
+}
+
+private func band(
+    _ mesh: IndexedTriangles, caps: IndexedTriangles, grid: VoxelGrid, sign: SignPlan, options: VoxelizeOptions
+) -> SparseVolume {
+    // A hair more than the half width, so that rounding of the bins can lose nothing.
+    let reach = options.halfWidth + 1e-3
+    let columns = ColumnGrid(box: grid.box, reach: reach)
+    let plan = BandPlan(
+        mesh: mesh, grid: grid, columns: columns,
+        bins: ColumnBins(mesh, reach: reach, grid: columns, threads: options.threads),
+        limit: options.halfWidth, sign: sign, caps: caps,
+        capBins: ColumnBins(caps, reach: 0, grid: columns, threads: options.threads))
+    let assembly = BandAssembly(layers: columns.countX, columnsInLayer: columns.countY)
+    let workers = (0..<options.threads).map { _ in Unchecked(ColumnVoxelizer()) }
+    let done = Atomic<Int>(0)
+    parallelFor(columns.count, threads: options.threads) { worker, range in
+        for column in range {
+            if plan.bins.list(column).isEmpty {
+                assembly.deliver(nil, column: column)
+            } else {
+                let band = assembly.band()
+                workers[worker].value.voxelize(column, plan, into: band)
+                assembly.deliver(band, column: column)
+            }
+            let finished = done.wrappingAdd(1, ordering: .relaxed).newValue
+            options.progress?(finished, columns.count)
+        }
+    }
+    var metadata = GridMetadata(name: "sdf", kind: options.sign == .none ? .udf : .sdf, resolution: grid.resolution)
+    metadata.indexToWorld = grid.indexToWorld
+    metadata.worldToSource = grid.worldToSource
+    metadata.truncation = options.halfWidth * grid.voxelSize
+    metadata.background = metadata.truncation
+    metadata.signMethod = sign.method
+    metadata.signConfidence = sign.confidence
+    return assembly.finish(metadata)
+}
