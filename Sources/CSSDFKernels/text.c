@@ -94,7 +94,7 @@ const uint8_t *ssdf_scan_integer(const uint8_t *p, int64_t *value) {
     const uint64_t limit = (uint64_t)1 << 62;
     while (n) {
         uint64_t next = ssdf_digits_value(digits, n);
-        sum = sum > limit / 100000000 ? limit : sum * ssdf_power10_u32[n] + next;
+        sum = sum > limit / ssdf_power10_u32[n] ? limit : sum * ssdf_power10_u32[n] + next;
         p += n;
         if (n < 8) break;
         n = ssdf_leading_digits(p, &digits);

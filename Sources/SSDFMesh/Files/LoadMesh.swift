@@ -24,7 +24,7 @@ package struct LoadedMesh: Sendable {
 package func loadMesh(path: String, threads: Int) throws(Failure) -> LoadedMesh {
     let file = try FileBytes(path: path)
     let bytes = Unchecked(file.bytes)
-    let suffix = path == "-" ? nil : suffix(of: path)
+    let suffix = path == "-" ? nil : fileSuffix(of: path)
     do throws(Failure) {
         guard !file.bytes.isEmpty else { throw .badData("an empty file", expected: "a mesh") }
         let format = try meshFormat(of: file.bytes, hint: suffix)
@@ -58,6 +58,10 @@ private func parse(
     switch format {
     case .obj: mesh = try readOBJ(bytes, threads: threads)
     case .ply: mesh = try readPLY(bytes, threads: threads)
+    case .stl: mesh = try readSTL(bytes)
+    case .off: mesh = try readOFF(bytes)
+    case .imported(let suffix):
+        throw Failure(.unavailable, "no importer for \(suffix) files")
     }
     guard mesh.triangleCount > 0 else {
         throw .badData("\(mesh.vertexCount) vertices and no faces", expected: "at least one face")
@@ -66,7 +70,7 @@ private func parse(
 }
 
 /// The lower-case suffix of a path without its dot, or nil.
-private func suffix(of path: String) -> String? {
+func fileSuffix(of path: String) -> String? {
     let name = path.split(separator: "/").last ?? ""
     guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return nil }
     return name[name.index(after: dot)...].lowercased()

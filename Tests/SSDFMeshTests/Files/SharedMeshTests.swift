@@ -7,6 +7,14 @@ import Testing
 @Suite struct SharedMeshTests {
     /// File, vertices (nil where the source does not say) and triangles.
     static let counts: [(String, Int?, Int)] = [
+        ("Spider_ascii.stl", 722, 1368),
+        ("busted.stl", 1941, 3878),
+        ("gears.stl", 9723, 19426),
+        ("rocker-arm_bin.stl", 10044, 20088),
+        ("thingi_1063852.stl", 34274, 68548),
+        ("thingi_73416.stl", 38396, 76840),
+        ("camelhead.off", 11381, 22704),
+        ("decimated-knight.off", 502, 1000),
         ("WusonOBJ.obj", 2117, 3732),
         ("alligator.obj", 3208, 5981),
         ("armadillo.obj", 43243, 86482),
