@@ -1,0 +1,119 @@
+// The passes of surface extraction, straight off the bricks of a sparse volume.
+//
+// A brick has 8×8×8 voxels; voxel (x, y, z) is bit y·8+z of its word x. A cell is named by its lowest corner, an edge by
+// its lower end and its direction (0 x, 1 y, 2 z). Corner k of a cell is the one at +(k>>2, k>>1&1, k&1). Edge 4·d+j of a
+// cell runs in direction d from the corner whose other two offsets are the bits of j, the earlier axis first. Face 2·a+s
+// is the one across axis a, at the lower (s = 0) or upper side.
+//
+// The passes run in the order below, each over any ranges of bricks in parallel: a pass writes only what belongs to the
+// bricks of its range and reads what earlier passes wrote. Between passes the caller turns counts into offsets. What is
+// written does not depend on the ranges, nor on the instruction set.
+#ifndef SSDF_EXTRACT_H
+#define SSDF_EXTRACT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// A volume under extraction.
+struct ssdf_extract_grid {
+    // Bricks, ascending.
+    size_t count;
+    const int32_t *_Nonnull position;  // [count, 3], in bricks
+    const uint64_t *_Nonnull active;   // [count, 8]
+    const intptr_t *_Nonnull offset;   // [count + 1] row of a brick's first value
+    const float *_Nonnull values;      // [rows], those of a brick's active voxels in bit order
+    // The level; a voxel is inside when its value is below it (or, with `above`, when its value is above it).
+    double iso;
+    int above;
+    // enum ssdf_isa: the bodies to run; nothing above ssdf_isa().
+    int isa;
+    // Pass 0: the brick at +(k>>2, k>>1&1, k&1) and at the opposite offset; -1 where there is none.
+    int32_t *_Nonnull next;      // [count, 8]
+    int32_t *_Nonnull previous;  // [count, 8], filled with -1 by the caller
+    // Pass 1: active voxels that are inside.
+    uint64_t *_Nonnull inside;  // [count, 8]
+    // Pass 2: cells whose eight corners are active, and those among them that the surface crosses.
+    uint64_t *_Nonnull complete;     // [count, 8]
+    uint64_t *_Nonnull crossed;      // [count, 8]
+    uint32_t *_Nonnull cell_count;   // [count] crossed cells
+    // Pass 3: edges that the surface crosses and that belong to at least one complete cell.
+    uint64_t *_Nonnull edges;        // [count, 3, 8]
+    uint16_t *_Nonnull edge_rank;    // [count, 3, 8] edges of the brick before that word
+    uint32_t *_Nonnull edge_count;   // [count]
+    // Made by the caller from the counts.
+    const uint32_t *_Nonnull cell_base;  // [count + 1]
+    const uint32_t *_Nonnull edge_base;  // [count + 1] number of the first point on a brick's edges
+};
+
+// Pass 0 for bricks first..<last: `next`, and `previous` of the bricks found.
+void ssdf_extract_neighbors(const struct ssdf_extract_grid *_Nonnull grid, size_t first, size_t last);
+
+// Pass 1. Returns the row of the first value that is not finite, or -1.
+intptr_t ssdf_extract_classify(const struct ssdf_extract_grid *_Nonnull grid, size_t first, size_t last);
+
+// Pass 2.
+void ssdf_extract_cells(const struct ssdf_extract_grid *_Nonnull grid, size_t first, size_t last);
+
+// Pass 3.
+void ssdf_extract_edges(const struct ssdf_extract_grid *_Nonnull grid, size_t first, size_t last);
+
+// Pass 4: the points where the surface crosses the edges, mapped to the output's coordinates.
+// map: row-major 3×4. margin: a point stays this share of its edge away from both ends, so that points of different
+// edges differ. points: [edge_base[count], 3].
+void ssdf_extract_points(const struct ssdf_extract_grid *_Nonnull grid, size_t first, size_t last,
+                         const double *_Nonnull map, double margin, float *_Nonnull points);
+
+// Unit normals at those points: the volume's gradient, which is taken by central differences (one-sided where the band
+// ends) at both ends of the edge and interpolated, then mapped by map (row-major 3×3). normals: [edge_base[count], 3].
+void ssdf_extract_normals(const struct ssdf_extract_grid *_Nonnull grid, size_t first, size_t last,
+                          const double *_Nonnull map, double margin, float *_Nonnull normals);
+
+// How one case of marching cubes is covered with triangles.
+struct ssdf_extract_case {
+    uint32_t first;      // index of the first corner of its triangles in `corners`
+    uint8_t triangles;   // their number
+    uint8_t centers;     // vertices inside the cell, 0 or more
+    uint8_t tunnels;     // bit 0: an inside tunnel is possible, bit 1: an outside one; then an interior test decides
+    uint8_t unused;
+    uint16_t rings[4];   // edges around each centre vertex, as bits
+};
+
+// The cases of marching cubes. Case number of a pattern (bit k: corner k is inside):
+// first_case[pattern] + 3·(answers of the pattern's ambiguous faces, as bits in face order) + (0 no, 1 inside, 2 outside
+// tunnel); an answer is 1 when the inside corners are joined across the face.
+struct ssdf_extract_cases {
+    const struct ssdf_extract_case *_Nonnull cases;
+    const uint8_t *_Nonnull corners;         // edge 0…11, or 12 + number of a centre vertex
+    const uint16_t *_Nonnull first_case;     // [256]
+    const uint8_t *_Nonnull ambiguous;       // [256] bit f: face f is ambiguous
+    const uint8_t *_Nonnull undecided;       // [256] nonzero when the pattern alone does not decide the case
+};
+
+// Pass 5 of marching cubes: the case of every crossed cell, and how much a brick's cells add.
+// cases_out: [cell_base[count]]; triangle_count, center_count: [count].
+void ssdf_extract_mc_cases(const struct ssdf_extract_grid *_Nonnull grid, const struct ssdf_extract_cases *_Nonnull table,
+                           size_t first, size_t last, uint16_t *_Nonnull cases_out, uint32_t *_Nonnull triangle_count,
+                           uint32_t *_Nonnull center_count);
+
+// Pass 6: triangles, and the vertices inside cells, which are numbered from edge_base[count].
+// triangle_base, center_base: [count + 1] made from the counts; points (and normals, if not null):
+// [edge_base[count] + center_base[count], 3], the edges' part read, the centres' part written;
+// triangles: [triangle_base[count], 3]. flip turns every triangle round, for maps that mirror.
+void ssdf_extract_mc_triangles(const struct ssdf_extract_grid *_Nonnull grid,
+                               const struct ssdf_extract_cases *_Nonnull table, size_t first, size_t last,
+                               const uint16_t *_Nonnull cases, const intptr_t *_Nonnull triangle_base,
+                               const uint32_t *_Nonnull center_base, int flip, float *_Nonnull points,
+                               float *_Nullable normals, uint32_t *_Nonnull triangles);
+
+// The case that values at the corners of one cell (relative to the level, negative inside) lead to.
+uint16_t ssdf_extract_mc_case(const struct ssdf_extract_cases *_Nonnull table, const double *_Nonnull corners);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
