@@ -1,0 +1,185 @@
+// The inner loops of the neural engine.
+//
+// Every loop is written once, over vectors of the widest registers of an instruction set, and compiled for each set
+// (each_isa.h). `ssdf_neural_kernels` returns the table of one set. All matrices are row-major f32. Pointers may not
+// overlap unless a comment says so. Nothing here allocates, locks or starts threads: one call is one tile of work.
+#ifndef SSDF_NEURAL_H
+#define SSDF_NEURAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Pointwise functions. The GELUs are the tanh form and the erf form.
+enum ssdf_function {
+    SSDF_RELU = 0,
+    SSDF_SILU = 1,
+    SSDF_SIGMOID = 2,
+    SSDF_TANH = 3,
+    SSDF_GELU_TANH = 4,
+    SSDF_GELU_ERF = 5,
+    SSDF_EXP = 6,
+};
+
+// How two operands of a row-wise operation meet. The second operand is [rows, columns], one row [columns] for all
+// rows, or one number a row [rows].
+enum ssdf_broadcast { SSDF_SAME = 0, SSDF_ROW = 1, SSDF_COLUMN = 2 };
+
+// Where the operands of an attention tile lie. Query lane (token t, head h of the group) starts at
+// q + t·q_stride + h·dimension; its key and value rows start at k + t·k_stride and v + t·v_stride: the caller has
+// already moved k and v to the key/value head, and q, out and lse to the first query head, of the group.
+struct ssdf_attention {
+    const float *_Nonnull q;
+    const float *_Nonnull k;
+    const float *_Nonnull v;
+    size_t q_stride, k_stride, v_stride, out_stride, lse_stride;
+    size_t group;      // query heads that share the key/value head
+    size_t dimension;  // of a head
+    float scale;       // of the scores
+};
+
+// The gradients of an attention tile: strides as those of q, k and v.
+struct ssdf_attention_gradient {
+    const float *_Nonnull out;
+    const float *_Nonnull dout;
+    const float *_Nonnull lse;
+    float *_Nonnull dq;
+    float *_Nonnull dk;
+    float *_Nonnull dv;
+    size_t dq_stride, dk_stride, dv_stride;
+};
+
+struct ssdf_adam {
+    float rate, beta1, beta2, epsilon, decay;
+    float correction1, correction2;  // 1 − βᵗ
+    float gradient_scale;            // of clipping
+};
+
+struct ssdf_neural_kernels {
+    // ---- products (neural_product.h)
+
+    // Columns of a full panel: `pack` lays out panels of this many columns.
+    size_t panel;
+
+    // Floats that pack() writes for a [depth, columns] matrix.
+    size_t (*_Nonnull packed_count)(size_t depth, size_t columns);
+
+    // Lays b [depth, columns], element (k, n) at k·row_stride + n·column_stride, out in column panels, zero padded.
+    void (*_Nonnull pack)(const float *_Nonnull b, size_t row_stride, size_t column_stride, size_t depth,
+                          size_t columns, float *_Nonnull packed);
+
+    // c[c_rows[p]] += a[a_rows[p]] · B for p in 0 ..< count, with B packed [depth, columns]. Rows of a are a_stride
+    // floats apart, of c c_stride. The rows of c must be distinct. A null row list is 0 ..< count.
+    void (*_Nonnull product_rows)(const float *_Nonnull a, const int32_t *_Nullable a_rows, size_t a_stride,
+                                  const float *_Nonnull packed, size_t depth, size_t columns, float *_Nonnull c,
+                                  const uint16_t *_Nullable c_rows, size_t c_stride, size_t count);
+
+    // c [depth, columns] += Σ_p a[a_rows[p]]ᵀ · b[b_rows[p]]: the gradient of product_rows by B. Only rows
+    // first ..< last of c are touched, so that several threads can share the work.
+    void (*_Nonnull outer_rows)(const float *_Nonnull a, const int32_t *_Nullable a_rows, size_t a_stride,
+                                const float *_Nonnull b, const uint16_t *_Nullable b_rows, size_t b_stride,
+                                size_t first, size_t last, size_t columns, float *_Nonnull c, size_t count);
+
+    // ---- attention (neural_attention.h)
+
+    // Floats of scratch that attention_forward and attention_backward need for heads of this dimension.
+    size_t (*_Nonnull attention_scratch)(size_t dimension);
+
+    // out = softmax(scale · q kᵀ) v of query tokens q_rows over key tokens k_rows, streamed over blocks of keys;
+    // lse, when given, takes ln Σ exp(score) at lse + t·lse_stride + h. Without keys: out 0, lse −∞.
+    void (*_Nonnull attention_forward)(const struct ssdf_attention *_Nonnull, const int32_t *_Nullable q_rows,
+                                       size_t queries, const int32_t *_Nullable k_rows, size_t keys,
+                                       float *_Nonnull out, float *_Nullable lse, float *_Nonnull scratch);
+
+    // The gradients: dq of the query tokens is assigned, dk and dv of the key tokens are added to. Scores are
+    // computed again from lse, not stored.
+    void (*_Nonnull attention_backward)(const struct ssdf_attention *_Nonnull,
+                                        const struct ssdf_attention_gradient *_Nonnull,
+                                        const int32_t *_Nullable q_rows, size_t queries,
+                                        const int32_t *_Nullable k_rows, size_t keys, float *_Nonnull scratch);
+
+    // ---- pointwise (neural_pointwise.h); y may be x, dx may be dy
+
+    void (*_Nonnull apply)(int function, const float *_Nonnull x, float *_Nonnull y, size_t count);
+    // dx = dy · f'(x)
+    void (*_Nonnull apply_gradient)(int function, const float *_Nonnull x, const float *_Nonnull dy,
+                                    float *_Nonnull dx, size_t count);
+    // y = a + s·b and y = a · b, with b broadcast
+    void (*_Nonnull add)(const float *_Nonnull a, const float *_Nonnull b, float s, int broadcast,
+                         float *_Nonnull y, size_t rows, size_t columns);
+    void (*_Nonnull multiply)(const float *_Nonnull a, const float *_Nonnull b, int broadcast, float *_Nonnull y,
+                              size_t rows, size_t columns);
+    // y += a · b, with b broadcast
+    void (*_Nonnull multiply_add)(const float *_Nonnull a, const float *_Nonnull b, int broadcast,
+                                  float *_Nonnull y, size_t rows, size_t columns);
+    // y = s·x + t
+    void (*_Nonnull affine)(const float *_Nonnull x, float s, float t, float *_Nonnull y, size_t count);
+    // Σ a·b, in double from blocks of float lanes.
+    double (*_Nonnull dot)(const float *_Nonnull a, const float *_Nonnull b, size_t count);
+    // Σ over rows, in double a row: out[r] = Σ_c a[r,c]·b[r,c]
+    void (*_Nonnull row_dots)(const float *_Nonnull a, const float *_Nonnull b, float *_Nonnull out, size_t rows,
+                              size_t columns);
+
+    // ---- norms (neural_norm.h)
+
+    // y = (x − μ)/√(σ² + ε) · weight + bias over each row; weight and bias may be null.
+    void (*_Nonnull layer_norm)(const float *_Nonnull x, const float *_Nullable weight, const float *_Nullable bias,
+                                float epsilon, float *_Nonnull y, size_t rows, size_t columns);
+    // dx of layer_norm; dweight and dbias, when given, are added to.
+    void (*_Nonnull layer_norm_gradient)(const float *_Nonnull x, const float *_Nullable weight,
+                                         const float *_Nonnull dy, float epsilon, float *_Nonnull dx,
+                                         float *_Nullable dweight, float *_Nullable dbias, size_t rows,
+                                         size_t columns);
+    // y = x / max(‖x‖, 1e-12) · gamma[row mod heads] · √dimension over each row [dimension]
+    void (*_Nonnull rms_norm)(const float *_Nonnull x, const float *_Nonnull gamma, float *_Nonnull y, size_t rows,
+                              size_t heads, size_t dimension);
+    void (*_Nonnull rms_norm_gradient)(const float *_Nonnull x, const float *_Nonnull gamma,
+                                       const float *_Nonnull dy, float *_Nonnull dx, float *_Nonnull dgamma,
+                                       size_t rows, size_t heads, size_t dimension);
+    // sums[c] = Σ_r x[r,c]; with a mean, Σ_r (x[r,c] − mean[c])²
+    void (*_Nonnull column_sums)(const float *_Nonnull x, const float *_Nullable mean, float *_Nonnull sums,
+                                 size_t rows, size_t columns);
+    // sums[c] = Σ_r dy[r,c]·(x[r,c] − mean[c])
+    void (*_Nonnull column_products)(const float *_Nonnull dy, const float *_Nonnull x, const float *_Nullable mean,
+                                     float *_Nonnull sums, size_t rows, size_t columns);
+    // y = x · scale[c] + shift[c]
+    void (*_Nonnull column_affine)(const float *_Nonnull x, const float *_Nonnull scale,
+                                   const float *_Nonnull shift, float *_Nonnull y, size_t rows, size_t columns);
+    // y = a · p[c] + b · q[c] + r[c]
+    void (*_Nonnull column_blend)(const float *_Nonnull a, const float *_Nonnull p, const float *_Nonnull b,
+                                  const float *_Nonnull q, const float *_Nonnull r, float *_Nonnull y, size_t rows,
+                                  size_t columns);
+    // y = softmax of each row; dx = y·(dy − Σ y·dy)
+    void (*_Nonnull softmax)(const float *_Nonnull x, float *_Nonnull y, size_t rows, size_t columns);
+    void (*_Nonnull softmax_gradient)(const float *_Nonnull y, const float *_Nonnull dy, float *_Nonnull dx,
+                                      size_t rows, size_t columns);
+
+    // ---- rows (neural_rows.h)
+
+    // y[i] = x[index[i]] and y[index[i]] += x[i], rows of `columns`
+    void (*_Nonnull gather)(const float *_Nonnull x, const int32_t *_Nonnull index, float *_Nonnull y, size_t count,
+                            size_t columns);
+    void (*_Nonnull scatter_add)(const float *_Nonnull x, const int32_t *_Nonnull index, float *_Nonnull y,
+                                 size_t count, size_t columns);
+    // y[i] = weight[i] · Σ_{j in starts[i] ..< starts[i+1]} x[members[j]], summed in double
+    void (*_Nonnull gather_mean)(const float *_Nonnull x, const int32_t *_Nonnull members,
+                                 const int32_t *_Nonnull starts, const float *_Nonnull weight, float *_Nonnull y,
+                                 size_t count, size_t columns);
+
+    // ---- optimiser (neural_optimizer.h)
+    void (*_Nonnull adam_step)(const struct ssdf_adam *_Nonnull, float *_Nonnull weight,
+                               const float *_Nonnull gradient, float *_Nonnull first, float *_Nonnull second,
+                               size_t count);
+};
+
+// The kernels of an instruction set (enum ssdf_isa); sets the processor lacks must not be called.
+const struct ssdf_neural_kernels *_Nonnull ssdf_neural_kernels(int isa);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
