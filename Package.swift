@@ -44,15 +44,18 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
         // The engine. Arrows go one way only.
         module("SSDFCore", ["CSSDFKernels", "CNettle"]),
         module("SSDFVolume", ["SSDFCore", "CZstd", "CSSDFKernels"]),
         module("SSDFMesh", ["SSDFCore", "SSDFVolume", "CSSDFKernels", "CEigenSolvers"]),
-        module("SSDFTensor", ["SSDFCore", "CSSDFKernels"]),
         module("SSDFImage", ["SSDFCore", "CPNGCodec"]),
-        module("SSDFNeural", ["SSDFCore", "SSDFTensor", "CZlib", .product(name: "Yams", package: "Yams")]),
+        module(
+            "SSDFNeural", ["SSDFCore", "SSDFTensor", "CSSDFKernels", "CZlib", .product(name: "Yams", package: "Yams")]),
+        module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COpenBLAS", "COneDNN"]),
         module(
             "SSDFCommand",
             ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -71,10 +74,10 @@ let package = Package(
         tests("SSDFCoreTests", []),
         tests("SSDFVolumeTests", ["SSDFVolume", "FixtureMeshes"]),
         tests("SSDFImageTests", ["SSDFImage", "SSDFMesh", "FixtureMeshes"]),
-        tests("SSDFNeuralTests", ["SSDFNeural", "SSDFTensor", "FixtureMeshes"]),
         tests("SSDFMeshTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes", "CSSDFKernels"]),
         tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
         tests("CommandTests", ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
+        tests("SSDFNeuralTests", ["SSDFNeural", "SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -29,6 +29,8 @@ __attribute__((constructor)) static void choose(void) {
 
 int ssdf_isa(void) { return chosen; }
 
+int ssdf_processor_isa(void) { return best(); }
+
 const char *ssdf_isa_name(void) {
     static const char *const names[] = {"scalar", "avx2", "avx512"};
     return names[chosen];

@@ -18,6 +18,9 @@ enum ssdf_isa { SSDF_ISA_SCALAR = 0, SSDF_ISA_AVX2 = 1, SSDF_ISA_AVX512 = 2 };
 // The instruction set in use: the best the processor has, lowered by SSDF_ISA.
 int ssdf_isa(void);
 
+// The best the processor has, whatever SSDF_ISA says.
+int ssdf_processor_isa(void);
+
 // Its name: "scalar", "avx2" or "avx512".
 const char *_Nonnull ssdf_isa_name(void);
 

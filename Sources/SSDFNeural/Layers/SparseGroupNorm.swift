@@ -1,0 +1,30 @@
+import SSDFCore
+import SSDFTensor
+
+/// Group norm over all voxels of a batch item. Parameters `weight` and `bias`, `[C]`; ε 1e-5.
+package struct SparseGroupNorm: Sendable {
+    package let weight: Parameter
+    package let bias: Parameter
+    package let groups: Int
+    package let epsilon: Float
+
+    /// - Throws: `badData` when the groups do not divide the channels, or from the source.
+    package init(
+        _ source: ParameterSource, channels: Int, groups: Int = 32, epsilon: Float = 1e-5
+    ) throws(Failure) {
+        guard groups > 0, channels % groups == 0 else {
+            throw .badData("\(channels) channels in \(groups) groups", expected: "a multiple of the groups")
+        }
+        weight = try source.parameter("weight", [channels])
+        bias = try source.parameter("bias", [channels])
+        self.groups = groups
+        self.epsilon = epsilon
+    }
+
+    package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
+        x.with(
+            compute.groupNorm(
+                x.features, groups: groups, weight: weight.value, bias: bias.value, epsilon: epsilon,
+                segments: x.coordinates.layout))
+    }
+}

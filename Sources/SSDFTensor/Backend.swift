@@ -1,0 +1,67 @@
+import SSDFCore
+
+/// The operations that every back end offers: results go to tensors that the caller made, and nothing is recorded.
+///
+/// This list is the seam between the networks and the machine. `Compute` allocates and records around it; another
+/// processor is another type that conforms. Each requirement is documented where the processor implements it, in the
+/// file of the operation, beside its gradient. A gradient argument that is nil is not wanted.
+package protocol Backend: Sendable {
+    var threads: Int { get }
+
+    // Linear
+    func linear(_ x: Tensor, weight: Tensor, bias: Tensor?, into y: Tensor)
+    func linearGradients(
+        _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, dWeight: Tensor?, dBias: Tensor?)
+
+    // Pointwise and Arithmetic
+    func apply(_ function: PointwiseFunction, _ x: Tensor, into y: Tensor)
+    func applyGradient(_ function: PointwiseFunction, _ x: Tensor, dy: Tensor, into dx: Tensor)
+    func add(_ a: Tensor, _ b: Tensor, scale: Float, broadcast: Broadcast, into y: Tensor)
+    func multiply(_ a: Tensor, _ b: Tensor, broadcast: Broadcast, into y: Tensor)
+    func affine(_ x: Tensor, scale: Float, shift: Float, into y: Tensor)
+    func sum(_ x: Tensor, times other: Tensor?, kept broadcast: Broadcast, into y: Tensor)
+    func dot(_ a: Tensor, _ b: Tensor) -> Double
+
+    // Norms and softmax
+    func layerNorm(_ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, into y: Tensor)
+    func layerNormGradients(
+        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, dx: Tensor, dWeight: Tensor?, dBias: Tensor?)
+    func rmsNorm(_ x: Tensor, gamma: Tensor, into y: Tensor)
+    func rmsNormGradients(_ x: Tensor, gamma: Tensor, dy: Tensor, dx: Tensor, dGamma: Tensor)
+    func groupNorm(
+        _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float, into y: Tensor
+    ) -> GroupStatistics
+    func groupNormGradients(
+        _ x: Tensor, groups: Int, statistics: GroupStatistics, weight: Tensor, dy: Tensor, dx: Tensor,
+        dWeight: Tensor, dBias: Tensor)
+    func softmax(_ x: Tensor, into y: Tensor)
+    func softmaxGradient(_ y: Tensor, dy: Tensor, into dx: Tensor)
+
+    // Rows and columns
+    func gather(_ x: Tensor, _ map: RowMap, into y: Tensor)
+    func reduce(_ x: Tensor, _ map: RowMap, weights: Tensor?, into y: Tensor)
+    func copyColumns(from x: Tensor, at source: Int, to y: Tensor, at target: Int, count: Int)
+    func transpose(_ x: Tensor, batches: Int, rows: Int, columns: Int, into y: Tensor)
+
+    // Convolutions
+    func convolve(_ x: Tensor, kernel: Tensor, bias: Tensor?, map: KernelMap, into y: Tensor)
+    func convolveGradients(
+        _ x: Tensor, kernel: Tensor, dy: Tensor, map: KernelMap, dx: Tensor?, dKernel: Tensor?, dBias: Tensor?)
+
+    // Attention
+    func attention(
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, plan: AttentionPlan, into y: Tensor, logSum: Tensor?)
+    func attentionGradients(
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, plan: AttentionPlan, y: Tensor, logSum: Tensor, dy: Tensor,
+        dq: Tensor, dk: Tensor, dv: Tensor)
+
+    // Optimiser
+    func adamStep(_ step: AdamStep, weight: Tensor, gradient: Tensor, first: Tensor, second: Tensor)
+}
+
+/// The number format of dense products. Sums are always f32.
+package enum Precision: String, Sendable, CaseIterable {
+    case f32, bf16
+    /// bf16 where the processor has instructions for it, else f32.
+    case auto
+}

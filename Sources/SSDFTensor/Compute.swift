@@ -1,0 +1,110 @@
+import SSDFCore
+
+/// Runs operations on tensors: allocates their results, hands the work to a back end, and, while it records, notes on
+/// a tape what the gradient will need.
+///
+/// Layers call its methods (one file each, under Operations) and are written once for training and inference. Without
+/// a tape nothing is kept but the results, whose memory is reused as they go away.
+package final class Compute {
+    package let backend: any Backend
+    package let pool: MemoryPool
+    private var tape: Tape?
+
+    /// - Parameters:
+    ///   - threads: upper bound on the threads used. Results do not depend on it.
+    ///   - precision: of the dense products.
+    package init(threads: Int, precision: Precision = .f32) {
+        let pool = MemoryPool()
+        self.pool = pool
+        backend = CPUBackend(threads: threads, precision: precision, pool: pool)
+    }
+
+    /// Whether operations are being recorded.
+    package var isRecording: Bool { tape != nil }
+
+    /// A tensor with unspecified contents, from the pool.
+    package func empty(_ shape: [Int]) -> Tensor {
+        Tensor(shape: shape, storage: pool.take(shape.reduce(1, *)))
+    }
+
+    /// A tensor of zeros, from the pool.
+    package func zeros(_ shape: [Int]) -> Tensor {
+        let tensor = empty(shape)
+        tensor.pointer.update(repeating: 0, count: tensor.count)
+        return tensor
+    }
+
+    /// Runs `body`, recording; carries the gradient of the number it returns back to the variables it came from; and
+    /// returns that number.
+    ///
+    /// Gradients add to what the variables of parameters already hold, so several calls accumulate.
+    /// - Parameter scale: factor on all gradients: 1/k when k calls make one step.
+    package func differentiate(scale: Float = 1, _ body: () throws -> Tensor) rethrows -> Float {
+        precondition(tape == nil, "already recording")
+        let tape = Tape()
+        self.tape = tape
+        defer { self.tape = nil }
+        let loss = try body()
+        self.tape = nil
+        precondition(loss.count == 1, "only a single number can be differentiated, not \(loss.shape)")
+        guard let variable = loss.variable else { return loss.pointer[0] }
+        let one = empty(loss.shape)
+        one.pointer[0] = scale
+        tape.unwind(from: variable, gradient: one, accumulate: accumulate)
+        return loss.pointer[0]
+    }
+
+    /// Runs `body` without keeping what its gradient needs, and runs it again when the gradient comes: less memory for
+    /// one more forward pass.
+    ///
+    /// - Parameters:
+    ///   - inputs: what `body` is a function of, besides parameters, which it may use freely.
+    package func recomputing(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
+        guard let outer = tape else { return body(inputs) }
+        tape = nil
+        let y = body(inputs.map(\.detached))
+        tape = outer
+        var output = y
+        let variable = Variable()
+        output.variable = variable
+        outer.append(
+            Tape.Entry(output: variable, inputs: inputs.map(\.variable)) { [self] dy, wanted in
+                let inner = Tape()
+                let leaves = zip(inputs, wanted).map { input, wanted in
+                    var leaf = input.detached
+                    if wanted { leaf.variable = Variable() }
+                    return leaf
+                }
+                tape = inner
+                let again = body(leaves)
+                tape = nil
+                if let end = again.variable { inner.unwind(from: end, gradient: dy, accumulate: accumulate) }
+                return leaves.map { $0.variable?.gradient }
+            })
+        return output
+    }
+
+    /// Notes how the gradient of `y` reaches `inputs`, when recording and when some input has a variable.
+    func record(
+        _ y: Tensor, _ inputs: [Tensor?], gradients: @escaping (_ dy: Tensor, _ wanted: [Bool]) -> [Tensor?]
+    ) -> Tensor {
+        guard let tape, inputs.contains(where: { $0?.variable != nil }) else { return y }
+        var output = y
+        let variable = Variable()
+        output.variable = variable
+        tape.append(Tape.Entry(output: variable, inputs: inputs.map { $0?.variable }, gradients: gradients))
+        return output
+    }
+
+    /// Adds to a variable's gradient, in place when nothing else sees that memory.
+    private func accumulate(_ variable: Variable, _ gradient: Tensor) {
+        guard var sum = variable.gradient else {
+            variable.gradient = gradient
+            return
+        }
+        variable.gradient = nil
+        let target = isKnownUniquelyReferenced(&sum.storage) ? sum : empty(sum.shape)
+        backend.add(sum, gradient, scale: 1, broadcast: .same, into: target)
+        variable.gradient = target
+    }
+}

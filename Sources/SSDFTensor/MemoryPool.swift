@@ -1,0 +1,111 @@
+import SSDFCore
+import Synchronization
+
+/// Reuses the storage of tensors, and counts it.
+///
+/// A tensor's storage comes back when the last tensor that shows it goes away, so a network that runs forward without
+/// recording lives in the few buffers that are needed at once. Bytes held never exceed the most that were in use at
+/// one time: before the pool asks the system for more, idle blocks are given back until that holds.
+package final class MemoryPool: Sendable {
+    private struct State {
+        /// Idle blocks by capacity, in floats.
+        var idle: [Int: [Block]] = [:]
+        var idleBytes = 0
+        var usedBytes = 0
+        var peakBytes = 0
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Bytes of the storage that tensors hold now.
+    package var usedBytes: Int { state.withLock { $0.usedBytes } }
+
+    /// The most bytes of storage that were in use at one time since the pool was made or `resetPeak` was called.
+    package var peakBytes: Int { state.withLock { $0.peakBytes } }
+
+    /// Bytes taken from the system: in use and idle.
+    package var heldBytes: Int { state.withLock { $0.usedBytes + $0.idleBytes } }
+
+    /// Starts a new measurement of `peakBytes`.
+    package func resetPeak() { state.withLock { $0.peakBytes = $0.usedBytes } }
+
+    /// Gives all idle blocks back to the system.
+    package func trim() {
+        state.withLock {
+            $0.idle = [:]
+            $0.idleBytes = 0
+        }
+    }
+
+    /// Storage for at least `count` floats with unspecified contents.
+    package func take(_ count: Int) -> Storage { Storage(block: block(Self.capacity(of: count)), pool: self) }
+
+    /// Sizes are rounded up to eighths of a power of two, so that nearly equal requests share blocks.
+    private static func capacity(of count: Int) -> Int {
+        guard count > 64 else { return 64 }
+        let step = 1 << max(Int.bitWidth - (count - 1).leadingZeroBitCount - 4, 4)
+        return (count + step - 1) / step * step
+    }
+
+    private func block(_ capacity: Int) -> Block {
+        let bytes = capacity * MemoryLayout<Float>.stride
+        let reused = state.withLock { state -> Block? in
+            state.usedBytes += bytes
+            state.peakBytes = max(state.peakBytes, state.usedBytes)
+            if let block = state.idle[capacity]?.popLast() {
+                state.idleBytes -= bytes
+                return block
+            }
+            // The largest idle blocks go first: they are the fewest, and the least likely to fit soon.
+            while state.usedBytes + state.idleBytes > state.peakBytes,
+                let largest = state.idle.lazy.filter({ !$0.value.isEmpty }).max(by: { $0.key < $1.key })
+            {
+                state.idle[largest.key]!.removeLast()
+                state.idleBytes -= largest.key * MemoryLayout<Float>.stride
+            }
+            return nil
+        }
+        return reused ?? Block(capacity)
+    }
+
+    fileprivate func takeBack(_ block: Block) {
+        let bytes = block.buffer.count * MemoryLayout<Float>.stride
+        state.withLock {
+            $0.usedBytes -= bytes
+            $0.idleBytes += bytes
+            $0.idle[block.buffer.count, default: []].append(block)
+        }
+    }
+}
+
+/// Memory that moves between a pool and the tensors that use it.
+final class Block: Sendable {
+    let buffer: Buffer<Float>
+    init(_ count: Int) { buffer = Buffer(uninitialized: count) }
+}
+
+/// The memory behind one or more tensors; it returns to its pool when the last of them goes away.
+///
+/// Its contents are written by the operation that made it, before anyone else sees it, and only read afterwards;
+/// an optimiser's step is the exception, and runs while no operation does.
+package final class Storage: @unchecked Sendable {
+    private let block: Block
+    private let pool: MemoryPool?
+
+    fileprivate init(block: Block, pool: MemoryPool) {
+        self.block = block
+        self.pool = pool
+    }
+
+    /// Storage of its own, for weights and inputs, which no pool should count.
+    package init(unpooled count: Int) {
+        block = Block(max(count, 1))
+        pool = nil
+    }
+
+    package var pointer: UnsafeMutablePointer<Float> { block.buffer.pointer }
+
+    deinit { pool?.takeBack(block) }
+}

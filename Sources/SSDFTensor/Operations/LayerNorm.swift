@@ -1,0 +1,90 @@
+import CSSDFKernels
+import SSDFCore
+
+extension Compute {
+    /// (x − μ)/√(σ² + ε) over the last axis, times `weight`, plus `bias`.
+    /// - Parameters:
+    ///   - x: `[..., C]`
+    ///   - weight: `[C]`, or `[S, C]`, one row for each of `segments`
+    ///   - bias: as `weight`
+    ///   - segments: row ranges that together hold all rows, when weights differ by batch item.
+    package func layerNorm(
+        _ x: Tensor, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Float, segments: [Range<Int>]? = nil
+    ) -> Tensor {
+        let columns = x.shape.last ?? 1
+        let rows = x.count / max(columns, 1)
+        let ranges = segments ?? [0..<rows]
+        for parameter in [weight, bias] {
+            precondition(
+                parameter == nil || parameter!.count == ranges.count * columns,
+                "a norm of \(columns) channels with \(ranges.count) segments cannot take \(parameter!.shape)")
+        }
+        let flat = x.detached.viewed(as: [rows, columns])
+        let y = empty(x.shape)
+        let rowsOfY = y.viewed(as: [rows, columns])
+        func row(_ parameter: Tensor?, _ index: Int) -> Tensor? {
+            parameter?.viewed(as: [ranges.count, columns]).viewedRows(index..<index + 1)
+        }
+        for (index, range) in ranges.enumerated() {
+            backend.layerNorm(
+                flat.viewedRows(range), weight: row(weight, index), bias: row(bias, index), epsilon: epsilon,
+                into: rowsOfY.viewedRows(range))
+        }
+        return record(y, [x, weight, bias]) { [self] dy, wanted in
+            let dx = empty(x.shape)
+            let dWeight = wanted[1] ? zeros(weight!.shape) : nil
+            let dBias = wanted[2] ? zeros(bias!.shape) : nil
+            let rowsOfDx = dx.viewed(as: [rows, columns])
+            let rowsOfDy = dy.viewed(as: [rows, columns])
+            for (index, range) in ranges.enumerated() {
+                backend.layerNormGradients(
+                    flat.viewedRows(range), weight: row(weight, index), dy: rowsOfDy.viewedRows(range),
+                    epsilon: epsilon, dx: rowsOfDx.viewedRows(range), dWeight: row(dWeight, index),
+                    dBias: row(dBias, index))
+            }
+            return [dx, dWeight, dBias]
+        }
+    }
+}
+
+extension CPUBackend {
+    package func layerNorm(_ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, into y: Tensor) {
+        let columns = x.columns
+        parallelRows(x.rows, columns: columns) { range in
+            let first = range.lowerBound * columns
+            kernels.layer_norm(
+                x.pointer + first, weight?.pointer, bias?.pointer, epsilon, y.pointer + first, range.count, columns)
+        }
+    }
+
+    /// With g = dy·weight and x̂ the normalised row: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε),
+    /// dWeight = Σ dy·x̂, dBias = Σ dy.
+    package func layerNormGradients(
+        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, dx: Tensor, dWeight: Tensor?, dBias: Tensor?
+    ) {
+        let columns = x.columns
+        let size = max(Self.rowGrain(columns: columns), (x.rows + 63) / 64)
+        let blocks = (x.rows + size - 1) / size
+        let wantsParameters = dWeight != nil || dBias != nil
+        let partial = scratch(wantsParameters ? blocks * 2 * columns : 1)
+        parallel(blocks) { _, range in
+            for block in range {
+                let first = block * size * columns
+                let sums = partial.pointer + (wantsParameters ? block * 2 * columns : 0)
+                if wantsParameters { sums.update(repeating: 0, count: 2 * columns) }
+                kernels.layer_norm_gradient(
+                    x.pointer + first, weight?.pointer, dy.pointer + first, epsilon, dx.pointer + first,
+                    dWeight == nil ? nil : sums, dBias == nil ? nil : sums + columns,
+                    min(size, x.rows - block * size), columns)
+            }
+        }
+        for (target, shift) in [(dWeight, 0), (dBias, columns)] {
+            guard let target else { continue }
+            for column in 0..<columns {
+                var total = 0.0
+                for block in 0..<blocks { total += Double(partial.pointer[block * 2 * columns + shift + column]) }
+                target.pointer[column] = Float(total)
+            }
+        }
+    }
+}

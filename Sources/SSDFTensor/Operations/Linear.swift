@@ -1,0 +1,134 @@
+import CSSDFKernels
+import SSDFCore
+
+extension Compute {
+    /// y = x·Wᵀ + b.
+    /// - Parameters:
+    ///   - x: `[..., I]`
+    ///   - weight: `[O, I]`
+    ///   - bias: `[O]`
+    /// - Returns: `[..., O]`
+    package func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) -> Tensor {
+        let inputs = weight.shape[1]
+        precondition(x.shape.last == inputs, "a layer of \(weight.shape) cannot take \(x.shape)")
+        let y = empty(x.shape.dropLast() + [weight.shape[0]])
+        backend.linear(x, weight: weight, bias: bias, into: y)
+        return record(y, [x, weight, bias]) { [self] dy, wanted in
+            let dx = wanted[0] ? empty(x.shape) : nil
+            let dWeight = wanted[1] ? empty(weight.shape) : nil
+            let dBias = wanted[2] ? empty([weight.shape[0]]) : nil
+            backend.linearGradients(x, weight: weight, dy: dy, dx: dx, dWeight: dWeight, dBias: dBias)
+            return [dx, dWeight, dBias]
+        }
+    }
+}
+
+/// How a product [m, k]·[k, n] is cut into tiles of the result, and its sum into parts: by its size alone.
+struct ProductTiles {
+    let rowTile: Int, columnTile: Int
+    let rowTiles: Int, columnTiles: Int
+    /// Parts that the sum over k is cut into, added up in order; 1 unless the result is too small to share out.
+    let parts: Int
+    let partDepth: Int
+
+    init(m: Int, n: Int, k: Int) {
+        // A tile packs both operands anew, so tiles are as large as still leaves some for every processor.
+        let wanted = 24
+        var row = min(m, 1024)
+        var column = min(n, 2048)
+        while (m + row - 1) / row * ((n + column - 1) / column) < wanted {
+            if row > 256, row >= column {
+                row = (row + 1) / 2
+            } else if column > 256 {
+                column = (column + 1) / 2
+            } else if row > 256 {
+                row = (row + 1) / 2
+            } else {
+                break
+            }
+        }
+        rowTile = max((row + 15) / 16 * 16, 16)
+        columnTile = max((column + 15) / 16 * 16, 16)
+        rowTiles = (m + rowTile - 1) / rowTile
+        columnTiles = (n + columnTile - 1) / columnTile
+        let tiles = max(rowTiles * columnTiles, 1)
+        parts = tiles >= 16 ? 1 : max(1, min(16 / tiles, k / 4096))
+        partDepth = (k + parts - 1) / parts
+    }
+}
+
+extension CPUBackend {
+    package func linear(_ x: Tensor, weight: Tensor, bias: Tensor?, into y: Tensor) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        let rows = x.count / inputs
+        if let bias { fillRows(y, rows: rows, with: bias) }
+        multiply(
+            m: rows, n: outputs, k: inputs, x.pointer, stride: inputs, weight.pointer, stride: inputs,
+            transposeB: true, into: y.pointer, stride: outputs, accumulating: bias != nil)
+    }
+
+    /// dx = dy·W, dW = dyᵀ·x, db = Σ rows of dy.
+    package func linearGradients(
+        _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, dWeight: Tensor?, dBias: Tensor?
+    ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        let rows = x.count / inputs
+        if let dx {
+            multiply(
+                m: rows, n: inputs, k: outputs, dy.pointer, stride: outputs, weight.pointer, stride: inputs,
+                into: dx.pointer, stride: inputs)
+        }
+        if let dWeight {
+            multiply(
+                m: outputs, n: inputs, k: rows, dy.pointer, stride: outputs, transposeA: true, x.pointer,
+                stride: inputs, into: dWeight.pointer, stride: inputs)
+        }
+        if let dBias { sum(dy.viewed(as: [rows, outputs]), times: nil, kept: .row, into: dBias) }
+    }
+
+    /// c = a·b or c += a·b over tiles, in parallel.
+    func multiply(
+        m: Int, n: Int, k: Int, _ a: UnsafePointer<Float>, stride lda: Int, transposeA: Bool = false,
+        _ b: UnsafePointer<Float>, stride ldb: Int, transposeB: Bool = false,
+        into c: UnsafeMutablePointer<Float>, stride ldc: Int, accumulating: Bool = false
+    ) {
+        let tiles = ProductTiles(m: m, n: n, k: k)
+        let count = tiles.rowTiles * tiles.columnTiles
+        let partials = tiles.parts > 1 ? scratch((tiles.parts - 1) * m * n) : nil
+        parallel(count * tiles.parts) { _, range in
+            for unit in range {
+                let (part, tile) = (unit / count, unit % count)
+                let row = tile / tiles.columnTiles * tiles.rowTile
+                let column = tile % tiles.columnTiles * tiles.columnTile
+                let first = part * tiles.partDepth
+                // Part 0 goes straight to the result; the others wait to be added in order.
+                let target = part == 0 ? c : partials!.pointer + (part - 1) * m * n
+                let stride = part == 0 ? ldc : n
+                product.multiply(
+                    m: min(tiles.rowTile, m - row), n: min(tiles.columnTile, n - column),
+                    k: min(tiles.partDepth, k - first),
+                    transposeA ? a + first * lda + row : a + row * lda + first, stride: lda, transposeA: transposeA,
+                    transposeB ? b + column * ldb + first : b + first * ldb + column, stride: ldb,
+                    transposeB: transposeB, into: target + row * stride + column, stride: stride,
+                    accumulating: accumulating && part == 0)
+            }
+        }
+        guard let partials else { return }
+        parallelRows(m, columns: n * tiles.parts) { range in
+            for part in 0..<tiles.parts - 1 {
+                for row in range {
+                    let from = partials.pointer + (part * m + row) * n
+                    kernels.add(c + row * ldc, from, 1, Int32(SSDF_SAME.rawValue), c + row * ldc, 1, n)
+                }
+            }
+        }
+    }
+
+    /// Every row of y becomes a copy of `row`.
+    func fillRows(_ y: Tensor, rows: Int, with row: Tensor) {
+        let columns = row.count
+        parallelRows(rows, columns: columns) { range in
+            for index in range { (y.pointer + index * columns).update(from: row.pointer, count: columns) }
+        }
+    }
+}
