@@ -112,6 +112,55 @@ void ssdf_extract_mc_triangles(const struct ssdf_extract_grid *_Nonnull grid,
 // The case that values at the corners of one cell (relative to the level, negative inside) lead to.
 uint16_t ssdf_extract_mc_case(const struct ssdf_extract_cases *_Nonnull table, const double *_Nonnull corners);
 
+// The pieces of the surface in a cell, by pattern, or 256 + pattern where the ambiguous face that a piece passes twice
+// is crossed the other way.
+struct ssdf_extract_pieces {
+    const uint8_t *_Nonnull count;         // [512]
+    const uint8_t *_Nonnull piece_of;      // [512, 12] the piece that passes an edge
+    const uint16_t *_Nonnull edges;        // [512, 4] the edges a piece passes, as bits
+    const uint8_t *_Nonnull doubled_face;  // [256] the face that one piece passes twice, or 255
+};
+
+// Pass 5 of the dual methods: the kind of every crossed cell (an index into the pieces), and how many vertices and
+// quadrilaterals a brick adds. kinds: [cell_base[count]]; vertex_count, quad_count: [count].
+void ssdf_extract_dual_cells(const struct ssdf_extract_grid *_Nonnull grid,
+                             const struct ssdf_extract_pieces *_Nonnull table, size_t first, size_t last,
+                             uint16_t *_Nonnull kinds, uint32_t *_Nonnull vertex_count, uint32_t *_Nonnull quad_count);
+
+// Pass 6: every cell's first vertex, and vertices in the middle of the points that their pieces pass through; with
+// unit, directions brought to unit length instead. vertex_base: [count + 1]; cell_vertex: [cell_base[count]];
+// points: [edge_base[count], 3]; vertices: [vertex_base[count], 3].
+void ssdf_extract_dual_vertices(const struct ssdf_extract_grid *_Nonnull grid,
+                                const struct ssdf_extract_pieces *_Nonnull table, size_t first, size_t last,
+                                const uint16_t *_Nonnull kinds, const uint32_t *_Nonnull vertex_base, int unit,
+                                const float *_Nonnull points, uint32_t *_Nonnull cell_vertex,
+                                float *_Nonnull vertices);
+
+// Pass 7: for each crossed edge with four complete cells a quadrilateral of their vertices, cut along the diagonal that
+// leaves the better of the worse triangles. quad_base: [count + 1]; triangles: [2 · quad_base[count], 3].
+void ssdf_extract_dual_triangles(const struct ssdf_extract_grid *_Nonnull grid,
+                                 const struct ssdf_extract_pieces *_Nonnull table, size_t first, size_t last,
+                                 const uint16_t *_Nonnull kinds, const uint32_t *_Nonnull cell_vertex,
+                                 const intptr_t *_Nonnull quad_base, int flip, const float *_Nonnull vertices,
+                                 uint32_t *_Nonnull triangles);
+
+// Numbers that describe the vertex of one piece for dual contouring, in voxels from the cell's lowest corner.
+struct ssdf_extract_system {
+    double ata[6];    // normal equations of the planes, relative to `mean`: xx xy xz yy yz zz
+    double atb[3];
+    double mean[3];   // the mean of the points on the piece's edges
+    int32_t cell[3];  // the cell, in voxels
+};
+
+// Pass 6 of dual contouring: for every piece the planes that the values at its edges' ends tell of, gathered into
+// normal equations; and every cell's first vertex.
+// step: by how much the value changes a voxel along its gradient (the voxel size, for distances), or 0 when that is not
+// known. systems: [vertex_base[last] - vertex_base[first]].
+void ssdf_extract_contour(const struct ssdf_extract_grid *_Nonnull grid, const struct ssdf_extract_pieces *_Nonnull table,
+                          size_t first, size_t last, const uint16_t *_Nonnull kinds,
+                          const uint32_t *_Nonnull vertex_base, double step, uint32_t *_Nonnull cell_vertex,
+                          struct ssdf_extract_system *_Nonnull systems);
+
 #ifdef __cplusplus
 }
 #endif

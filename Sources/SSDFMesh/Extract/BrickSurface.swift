@@ -125,6 +125,42 @@ struct BrickSurface: ~Copyable {
         bases.pointer[counts.count] = UInt32(total)
     }
 
+    /// Running sums that may be larger than 32 bits.
+    static func accumulated(_ counts: borrowing Buffer<UInt32>) -> Buffer<Int> {
+        let bases = Buffer<Int>(uninitialized: counts.count + 1)
+        var total = 0
+        for index in 0..<counts.count {
+            bases.pointer[index] = total
+            total += Int(counts.pointer[index])
+        }
+        bases.pointer[counts.count] = total
+        return bases
+    }
+
+    /// Fills `points`, `[pointCount, 3]`, with the places where the surface crosses the grid's edges.
+    borrowing func fillPoints(
+        _ points: UnsafeMutablePointer<Float>, _ coordinates: ExtractedCoordinates, threads: Int
+    ) {
+        let rows = coordinates.rows
+        let margin = coordinates.margin
+        let start = Unchecked(points)
+        forEachTile(threads: threads) { grid, bricks in
+            ssdf_extract_points(grid, bricks.lowerBound, bricks.upperBound, rows, margin, start.value)
+        }
+    }
+
+    /// Fills `normals`, `[pointCount, 3]`, with the unit normals at those places.
+    borrowing func fillNormals(
+        _ normals: UnsafeMutablePointer<Float>, _ coordinates: ExtractedCoordinates, threads: Int
+    ) {
+        let rows = coordinates.gradientRows
+        let margin = coordinates.margin
+        let start = Unchecked(normals)
+        forEachTile(threads: threads) { grid, bricks in
+            ssdf_extract_normals(grid, bricks.lowerBound, bricks.upperBound, rows, margin, start.value)
+        }
+    }
+
     private static func notFinite(_ volume: borrowing SparseVolume, row: Int) -> Failure {
         var brick = 0
         while volume.offsets.pointer[brick + 1] <= row { brick += 1 }

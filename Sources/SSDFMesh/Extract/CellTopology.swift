@@ -35,8 +35,8 @@ enum CellTopology {
         }
     }
 
-    /// The four corners of a face, counter-clockwise seen from outside the cell.
-    static func ring(face: Int) -> [Int] {
+    /// The four corners of every face, counter-clockwise seen from outside the cell.
+    static let rings: [[Int]] = (0..<6).map { face in
         let axis = face >> 1
         let side = face & 1
         let normal = 4 >> axis
@@ -48,12 +48,11 @@ enum CellTopology {
         return side == 1 ? ring : ring.reversed()
     }
 
-    /// Bit `f` set for each of the two faces an edge belongs to.
-    static func faces(ofEdge edge: Int) -> Int {
+    /// For every edge, bit `f` set for each of the two faces it belongs to.
+    static let edgeFaces: [Int] = (0..<12).map { edge in
         let (low, high) = ends(edge)
         return (0..<6).reduce(0) { mask, face in
-            let corners = ring(face: face)
-            return corners.contains(low) && corners.contains(high) ? mask | 1 << face : mask
+            rings[face].contains(low) && rings[face].contains(high) ? mask | 1 << face : mask
         }
     }
 
@@ -61,10 +60,17 @@ enum CellTopology {
 
     /// Bit `f` set for every face whose inside corners are two opposite ones: the surface may cross it in two ways.
     static func ambiguousFaces(_ pattern: Int) -> Int {
-        (0..<6).reduce(0) { mask, face in
-            let inside = ring(face: face).map { isInside($0, pattern) }
-            return inside[0] == inside[2] && inside[1] == inside[3] && inside[0] != inside[1] ? mask | 1 << face : mask
+        var mask = 0
+        for face in 0..<6 {
+            let ring = rings[face]
+            let inside = isInside(ring[0], pattern)
+            if isInside(ring[1], pattern) != inside, isInside(ring[2], pattern) == inside,
+                isInside(ring[3], pattern) != inside
+            {
+                mask |= 1 << face
+            }
         }
+        return mask
     }
 
     /// The closed polygons in which the surface meets the boundary of the cell, as the edges they visit.
@@ -75,28 +81,29 @@ enum CellTopology {
     ///
     /// - Parameter joined: bit `f` set when the inside corners of the ambiguous face `f` are joined across it.
     static func loops(pattern: Int, joined: Int) -> [[Int]] {
+        let ambiguous = ambiguousFaces(pattern)
         var following = [Int](repeating: -1, count: 12)
         for face in 0..<6 {
-            let ring = ring(face: face)
-            let inside = ring.map { isInside($0, pattern) }
-            let ambiguous = ambiguousFaces(pattern) >> face & 1 == 1
-            for i in 0..<4 where !inside[i] && inside[(i + 1) % 4] {
-                let entrance = edge(ring[i], ring[(i + 1) % 4])
+            let ring = rings[face]
+            func inside(_ i: Int) -> Bool { isInside(ring[i & 3], pattern) }
+            for i in 0..<4 where !inside(i) && inside(i + 1) {
+                let entrance = edge(ring[i], ring[(i + 1) & 3])
                 // Go round the inside corners to the exit; where they are joined across an ambiguous face, to the
                 // exit before the entrance instead, so that the piece goes round the outside corner.
-                var k = ambiguous && joined >> face & 1 == 1 ? i + 3 : i + 1
-                while !(inside[k % 4] && !inside[(k + 1) % 4]) { k += 1 }
-                following[entrance] = edge(ring[k % 4], ring[(k + 1) % 4])
+                var k = (ambiguous & joined) >> face & 1 == 1 ? i + 3 : i + 1
+                while !inside(k) || inside(k + 1) { k += 1 }
+                following[entrance] = edge(ring[k & 3], ring[(k + 1) & 3])
             }
         }
         var loops: [[Int]] = []
-        var seen = Set<Int>()
-        for start in 0..<12 where following[start] >= 0 && !seen.contains(start) {
+        for start in 0..<12 where following[start] >= 0 {
             var loop: [Int] = []
             var at = start
-            while seen.insert(at).inserted {
+            while following[at] >= 0 {
                 loop.append(at)
-                at = following[at]
+                let next = following[at]
+                following[at] = -1
+                at = next
             }
             loops.append(loop)
         }
@@ -105,6 +112,7 @@ enum CellTopology {
 
     /// A number for each corner, equal for corners of one connected inside or outside region of the cell's boundary.
     static func regions(pattern: Int, joined: Int) -> [Int] {
+        let ambiguous = ambiguousFaces(pattern)
         var region = Array(0..<8)
         func merge(_ a: Int, _ b: Int) {
             let (old, new) = (region[a], region[b])
@@ -114,8 +122,8 @@ enum CellTopology {
             let (low, high) = ends(edge)
             if isInside(low, pattern) == isInside(high, pattern) { merge(low, high) }
         }
-        for face in 0..<6 where ambiguousFaces(pattern) >> face & 1 == 1 {
-            let ring = ring(face: face)
+        for face in 0..<6 where ambiguous >> face & 1 == 1 {
+            let ring = rings[face]
             let joinsFirst = isInside(ring[0], pattern) == (joined >> face & 1 == 1)
             merge(ring[joinsFirst ? 0 : 1], ring[joinsFirst ? 2 : 3])
         }

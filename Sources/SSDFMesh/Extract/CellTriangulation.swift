@@ -8,10 +8,11 @@ import SSDFCore
 ///
 /// Points stand for the middles of their edges when triangles are compared for shape.
 enum CellTriangulation {
-    private static let edgeFaces = (0..<12).map { CellTopology.faces(ofEdge: $0) }
     private static let middles = (0..<12).map { CellTopology.midpoint(edge: $0) }
 
-    private static func isFree(_ a: Int, _ b: Int) -> Bool { edgeFaces[a] & edgeFaces[b] == 0 }
+    private static func isFree(_ a: Int, _ b: Int) -> Bool {
+        CellTopology.edgeFaces[a] & CellTopology.edgeFaces[b] == 0
+    }
 
     /// Sum of the squared sides over the area: 4√3 for an equilateral triangle, large for a sliver.
     private static func cost(_ a: Int, _ b: Int, _ c: Int) -> Double {

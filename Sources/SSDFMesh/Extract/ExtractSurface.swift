@@ -30,12 +30,15 @@ package func extractSurface(
     let surface = try BrickSurface.find(
         in: volume, iso: iso, above: volume.metadata.kind == .occupancy, isa: isa, threads: threads)
     options.progress?(1, 2)
-    let mesh: TriangleMesh
-    switch options.method {
-    case .mc: mesh = try marchingCubes(surface, coordinates, normals: options.normals, threads: threads)
-    case .dmc, .dc:
-        throw Failure(.usage, "method \(options.method.rawValue) is not there yet")
-    }
+    let normals = options.normals
+    let mesh =
+        switch options.method {
+        case .mc: try marchingCubes(surface, coordinates, normals: normals, threads: threads)
+        case .dmc: try dualMarchingCubes(surface, coordinates, normals: normals, threads: threads)
+        case .dc:
+            try dualContouring(
+                surface, coordinates, step: distanceStep(of: volume.metadata), normals: normals, threads: threads)
+        }
     options.progress?(2, 2)
     return mesh
 }
@@ -59,4 +62,17 @@ private func surfaceLevel(of metadata: GridMetadata, asked: Double?) throws(Fail
             place: place, "iso value is \(iso) and distances are unsigned", expected: "a positive iso value")
     }
     return iso
+}
+
+/// By how much a distance changes a voxel along its gradient, or 0 where that is not the same in all directions or the
+/// values are not distances.
+private func distanceStep(of metadata: GridMetadata) -> Double {
+    guard metadata.kind == .sdf || metadata.kind == .udf else { return 0 }
+    let map = metadata.indexToWorld
+    let size = metadata.voxelSize
+    let lengths = [map.x.length, map.y.length, map.z.length]
+    let products = [map.x.dot(map.y), map.y.dot(map.z), map.z.dot(map.x)]
+    let isUniform =
+        lengths.allSatisfy { abs($0 - size) <= 1e-6 * size } && products.allSatisfy { abs($0) <= 1e-6 * size * size }
+    return isUniform ? size : 0
 }

@@ -29,32 +29,18 @@ func marchingCubes(
     guard vertexCount < Int(UInt32.max) else {
         throw .badData("the surface has \(vertexCount) vertices", expected: "fewer than \(UInt32.max)")
     }
-    let triangleBases = Buffer<Int>(uninitialized: count + 1)
-    var total = 0
-    for brick in 0..<count {
-        triangleBases.pointer[brick] = total
-        total += Int(triangleCounts.pointer[brick])
-    }
-    triangleBases.pointer[count] = total
+    let triangleBases = BrickSurface.accumulated(triangleCounts)
+    let total = triangleBases.pointer[count]
 
     var mesh = TriangleMesh()
-    let rows = coordinates.rows
-    let margin = coordinates.margin
     mesh.positions = Array(filling: 3 * vertexCount) { storage in
-        let points = Unchecked(storage.baseAddress)
-        guard points.value != nil else { return }
-        surface.forEachTile(threads: threads) { grid, bricks in
-            ssdf_extract_points(grid, bricks.lowerBound, bricks.upperBound, rows, margin, points.value!)
-        }
+        guard let start = storage.baseAddress else { return }
+        surface.fillPoints(start, coordinates, threads: threads)
     }
     if wantsNormals {
-        let rows = coordinates.gradientRows
         mesh.normals = Array(filling: 3 * vertexCount) { storage in
-            let normals = Unchecked(storage.baseAddress)
-            guard normals.value != nil else { return }
-            surface.forEachTile(threads: threads) { grid, bricks in
-                ssdf_extract_normals(grid, bricks.lowerBound, bricks.upperBound, rows, margin, normals.value!)
-            }
+            guard let start = storage.baseAddress else { return }
+            surface.fillNormals(start, coordinates, threads: threads)
         }
     }
     let triangleBase = Unchecked(triangleBases.pointer)

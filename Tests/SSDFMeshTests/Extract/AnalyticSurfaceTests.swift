@@ -10,7 +10,7 @@ import SSDFMesh
         try extractSurface(volume, options: ExtractOptions(method: method, coordinates: .cube, threads: 2))
     }
 
-    @Test(arguments: [ExtractMethod.mc], [16, 32, 64, 128, 256])
+    @Test(arguments: ExtractMethod.allCases, [16, 32, 64, 128, 256])
     func sphereIsClosedAtEveryResolution(_ method: ExtractMethod, _ resolution: Int) throws {
         let mesh = try Self.extract(
             AnalyticVolume.band(resolution: resolution, AnalyticVolume.sphere()), method)
@@ -21,7 +21,7 @@ import SSDFMesh
         #expect(abs(report.volume - 4 / 3 * Double.pi * 0.343) < 4 * h * h)
     }
 
-    @Test(arguments: [ExtractMethod.mc], [32, 64, 128, 256])
+    @Test(arguments: ExtractMethod.allCases, [32, 64, 128, 256])
     func torusHasOneHandle(_ method: ExtractMethod, _ resolution: Int) throws {
         let mesh = try Self.extract(AnalyticVolume.band(resolution: resolution, AnalyticVolume.torus()), method)
         let report = MeshReport(mesh, threads: 2)

@@ -18,7 +18,7 @@ import SSDFMesh
         VoxelCoordinate(0, 0, 0), VoxelCoordinate(-5, 3, 1), VoxelCoordinate(4085, 4087, -4093),
     ]
 
-    @Test(arguments: [ExtractMethod.mc], draws.indices)
+    @Test(arguments: ExtractMethod.allCases, draws.indices)
     func surfaceIsThatOfASolid(_ method: ExtractMethod, _ kind: Int) throws {
         for seed in 0..<40 {
             for (place, origin) in Self.origins.enumerated() {
@@ -31,7 +31,7 @@ import SSDFMesh
                     #expect(
                         report.isPerfect || report.triangleCount == 0,
                         "\(Self.draws[kind].name), seed \(seed), place \(place): \(report)")
-                    #expect(report.volume >= 0)
+                    #expect(report.volume >= 0 || method == .dc)
                 }
             }
         }
