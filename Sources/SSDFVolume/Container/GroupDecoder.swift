@@ -48,12 +48,17 @@ struct GroupCounts: Equatable {
 
 /// Decodes BRKS payloads, one at a time. Each worker has its own.
 final class GroupDecoder: @unchecked Sendable {
-    private let header: GridHeader
+    let header: GridHeader
     private let decompressor: ZstdDecompressor?
-    private var elements = Buffer<Int32>(uninitialized: 0)
-    private var channelValues = Buffer<Float>(uninitialized: 0)
-    private var scales = Buffer<Float>(uninitialized: 0)
-    private var raw = Buffer<UInt8>(uninitialized: 0)
+    let isa = ssdf_isa()
+    private(set) var elements = Buffer<Int32>(uninitialized: 0)
+    private(set) var residuals = Buffer<Int32>(uninitialized: 0)
+    private(set) var heads = Buffer<Int32>(uninitialized: 0)
+    private(set) var rests = Buffer<UInt32>(uninitialized: 0)
+    private(set) var digits = Buffer<UInt8>(uninitialized: 0)
+    private(set) var channelValues = Buffer<Float>(uninitialized: 0)
+    private(set) var scales = Buffer<Float>(uninitialized: 0)
+    private(set) var raw = Buffer<UInt8>(uninitialized: 0)
 
     init(header: GridHeader) {
         self.header = header
@@ -104,71 +109,28 @@ final class GroupDecoder: @unchecked Sendable {
         }
     }
 
-    private func decode(
-        channel: Int, _ cursor: inout ByteCursor, _ counts: GroupCounts, into room: BrickRoom
-    ) throws(Failure) {
-        let count = counts.activeCount
-        let channels = header.metadata.channels
-        if header.dtype.isQuantized {
-            for brick in 0..<counts.brickCount {
-                let scale = Float(bitPattern: try cursor.integer(UInt32.self, "scale of brick \(brick)"))
-                guard scale.isFinite, scale >= 0 else {
-                    throw .badData(
-                        place: cursor.place, "scale of brick \(brick) is \(scale)",
-                        expected: "a finite number, 0 or more")
-                }
-                scales.pointer[brick] = scale
-            }
-        }
-        let coding = try cursor.integer(UInt8.self, "value coding")
-        guard coding == 0 else {
-            throw .badData(place: cursor.place, "value coding is \(coding)", expected: "0")
-        }
-        let size = header.dtype.size
-        let bytes = try section(&cursor, "values", sizes: count * size...count * size)
-        ssdf_planes_join(bytes.baseAddress!.assumingMemoryBound(to: UInt8.self), count, size, elements.pointer)
-        let target = channels == 1 ? room.values : channelValues.pointer
-        switch header.dtype {
-        case .f32: memcpy(target, elements.pointer, count * 4)
-        case .f16:
-            raw.pointer.withMemoryRebound(to: UInt16.self, capacity: count) { halves in
-                for row in 0..<count { halves[row] = UInt16(truncatingIfNeeded: elements.pointer[row]) }
-                ssdf_f16_to_f32(halves, target, count)
-            }
-        case .i16, .i8:
-            var row = 0
-            for brick in 0..<counts.brickCount {
-                let scale = scales.pointer[brick]
-                var active = 0
-                for word in 0..<8 { active += room.masks[brick * 8 + word].nonzeroBitCount }
-                for index in row..<row + active {
-                    let element = elements.pointer[index]
-                    let quantum =
-                        header.dtype == .i16
-                        ? Int32(Int16(truncatingIfNeeded: element)) : Int32(Int8(truncatingIfNeeded: element))
-                    target[index] = Float(quantum) * scale
-                }
-                row += active
-            }
-        }
-        if channels > 1 {
-            for row in 0..<count { room.values[row * channels + channel] = channelValues.pointer[row] }
-        }
-    }
-
     private func reserve(_ counts: GroupCounts) {
-        let largest = max(counts.activeCount * 4, counts.brickCount * (BrickPositions.largestSize + 72))
+        let (bricks, count) = (counts.brickCount, counts.activeCount)
+        // Vector bodies read and write whole rows and blocks.
+        let padded = count + 64
+        let largest = max(padded * 4, bricks * (BrickPositions.largestSize + 72))
         if raw.count < largest { raw = Buffer(uninitialized: largest) }
-        if elements.count < counts.activeCount {
-            elements = Buffer(uninitialized: counts.activeCount)
-            channelValues = Buffer(uninitialized: counts.activeCount)
+        if elements.count < padded {
+            elements = Buffer(uninitialized: padded)
+            residuals = Buffer(uninitialized: padded)
+            rests = Buffer(uninitialized: padded)
+            digits = Buffer(uninitialized: padded)
+            channelValues = Buffer(uninitialized: padded)
         }
-        if scales.count < counts.brickCount { scales = Buffer(uninitialized: counts.brickCount) }
+        if scales.count < bricks {
+            scales = Buffer(uninitialized: bricks)
+            heads = Buffer(uninitialized: bricks)
+        }
     }
 
     /// The bytes of a section, in place or decompressed; valid until the next one.
     /// - Parameter sizes: what its contents may come to; bounds what decompression writes.
-    private func section(
+    func section(
         _ cursor: inout ByteCursor, _ name: String, sizes: ClosedRange<Int>
     ) throws(Failure) -> UnsafeRawBufferPointer {
         let size = Int(try cursor.integer(UInt32.self, "size of \(name)"))

@@ -28,34 +28,31 @@ struct EncodedGroup {
     var span = ValueSpan()
 }
 
-/// What stored values span, and how far they are from those that were given.
-struct ValueSpan {
-    var minimum = Double.infinity
-    var maximum = -Double.infinity
-    var errorBound = 0.0
-
-    mutating func merge(_ other: Self) {
-        minimum = min(minimum, other.minimum)
-        maximum = max(maximum, other.maximum)
-        errorBound = max(errorBound, other.errorBound)
-    }
-}
-
 /// Codes groups of bricks into BRKS chunks, one at a time. Each worker has its own; the bytes depend on the bricks and
 /// the header alone.
 final class GroupEncoder: @unchecked Sendable {
-    private let header: GridHeader
+    let header: GridHeader
     private let compressor: ZstdCompressor?
-    private var elements = Buffer<Int32>(uninitialized: 0)
-    private var given = Buffer<Float>(uninitialized: 0)
-    private var stored = Buffer<Float>(uninitialized: 0)
-    private var raw = Buffer<UInt8>(uninitialized: 0)
+    private let symbolCompressor: ZstdCompressor?
+    let isa = ssdf_isa()
+    /// The integers that are predicted, or the bits of values stored plain.
+    private(set) var elements = Buffer<Int32>(uninitialized: 0)
+    private(set) var residuals = Buffer<Int32>(uninitialized: 0)
+    private(set) var heads = Buffer<Int32>(uninitialized: 0)
+    /// Lengths of residuals or remainders, and the digits of each.
+    private(set) var lengths = Buffer<UInt8>(uninitialized: 0)
+    private(set) var digits = Buffer<UInt8>(uninitialized: 0)
+    private(set) var rests = Buffer<UInt32>(uninitialized: 0)
+    private(set) var given = Buffer<Float>(uninitialized: 0)
+    private(set) var stored = Buffer<Float>(uninitialized: 0)
+    private(set) var raw = Buffer<UInt8>(uninitialized: 0)
     private var output = Buffer<UInt8>(uninitialized: 0)
-    private var end = 0
+    private(set) var end = 0
 
     init(header: GridHeader, level: Int) {
         self.header = header
-        compressor = header.codec == .zstd ? ZstdCompressor(level: level) : nil
+        compressor = header.codec == .zstd ? ZstdCompressor(level: level, contents: .general) : nil
+        symbolCompressor = header.codec == .zstd ? ZstdCompressor(level: level, contents: .symbols) : nil
     }
 
     /// - Throws: `badData` when a value cannot be stored as the header's value type.
@@ -79,116 +76,83 @@ final class GroupEncoder: @unchecked Sendable {
         append(run.bricks[0].z)
         var size = BrickPositions.encode(run.bricks, into: raw.pointer)
         size += ssdf_masks_encode(run.masks, run.bricks.count, raw.pointer + size)
-        appendSection(size)
+        appendSection(raw.pointer, size)
         for channel in 0..<channels { try encode(channel: channel, of: run, span: &group.span) }
         finish(&group)
         return group
     }
 
-    private func encode(channel: Int, of run: BrickRun, span: inout ValueSpan) throws(Failure) {
-        let count = run.activeCount
-        let channels = header.metadata.channels
-        for row in 0..<count { given.pointer[row] = run.values[row * channels + channel] }
-        switch header.dtype {
-        case .f32:
-            memcpy(elements.pointer, given.pointer, count * 4)
-            span.add(given.pointer, count)
-        case .f16: try encodeHalves(count, &span)
-        case .i16, .i8: try encodeQuanta(run, &span)
-        }
-        append(UInt8(0))
-        ssdf_planes_split(elements.pointer, count, header.dtype.size, raw.pointer)
-        appendSection(count * header.dtype.size)
-    }
-
-    private func encodeHalves(_ count: Int, _ span: inout ValueSpan) throws(Failure) {
-        raw.pointer.withMemoryRebound(to: UInt16.self, capacity: count) { halves in
-            ssdf_f32_to_f16(given.pointer, halves, count)
-            for row in 0..<count { elements.pointer[row] = Int32(halves[row]) }
-            ssdf_f16_to_f32(halves, stored.pointer, count)
-        }
-        for row in 0..<count where stored.pointer[row].isInfinite && !given.pointer[row].isInfinite {
-            throw .badData(
-                place: "grid \"\(header.metadata.name)\"", "value \(given.pointer[row]) does not fit in f16",
-                expected: "a magnitude of at most 65504")
-        }
-        span.add(stored.pointer, count)
-        span.addErrors(given: given.pointer, stored: stored.pointer, count)
-    }
-
-    /// Each brick's scale is the smallest that lets its largest magnitude fit; values round to the nearest multiple,
-    /// ties to even. A value nearer to 0 than half the scale becomes 0, so a sign can vanish but never turn.
-    private func encodeQuanta(_ run: BrickRun, _ span: inout ValueSpan) throws(Failure) {
-        let largest = header.dtype.largestQuantum
-        var row = 0
-        for brick in 0..<run.bricks.count {
-            var count = 0
-            for word in 0..<8 { count += run.masks[brick * 8 + word].nonzeroBitCount }
-            var magnitude: Float = 0
-            for index in row..<row + count {
-                let value = given.pointer[index]
-                guard value.isFinite else {
-                    throw .badData(
-                        place: "grid \"\(header.metadata.name)\"", "value \(value) cannot be quantised",
-                        expected: "finite values, or dtype f32 or f16")
-                }
-                magnitude = max(magnitude, abs(value))
-            }
-            // Rounding up keeps the largest magnitude within range; a scale of 0 is for a brick of zeros.
-            var scale = magnitude / largest
-            if scale * largest < magnitude || (scale == 0 && magnitude > 0) { scale = scale.nextUp }
-            append(scale.bitPattern)
-            for index in row..<row + count {
-                let quantum = scale > 0 ? (given.pointer[index] / scale).rounded(.toNearestOrEven) : 0
-                let clamped = min(max(quantum, -largest), largest)
-                elements.pointer[index] = Int32(clamped)
-                stored.pointer[index] = clamped * scale
-            }
-            row += count
-        }
-        span.add(stored.pointer, row)
-        span.addErrors(given: given.pointer, stored: stored.pointer, row)
-    }
-
     // MARK: Output
 
     private func reserve(_ run: BrickRun) {
-        let channels = header.metadata.channels
-        let topology = run.bricks.count * (BrickPositions.largestSize + 72)
-        let largestSection = max(topology, run.activeCount * 4)
-        if elements.count < run.activeCount {
-            elements = Buffer(uninitialized: run.activeCount)
-            given = Buffer(uninitialized: run.activeCount)
-            stored = Buffer(uninitialized: run.activeCount)
+        let (bricks, count) = (run.bricks.count, run.activeCount)
+        // Vector bodies read and write whole rows and blocks.
+        let padded = count + 64
+        if elements.count < padded {
+            elements = Buffer(uninitialized: padded)
+            residuals = Buffer(uninitialized: padded)
+            lengths = Buffer(uninitialized: padded)
+            digits = Buffer(uninitialized: padded)
+            rests = Buffer(uninitialized: padded)
+            given = Buffer(uninitialized: padded)
+            stored = Buffer(uninitialized: padded)
         }
-        if raw.count < largestSection { raw = Buffer(uninitialized: largestSection) }
-        let channel = ZstdCompressor.bound(run.activeCount * 4) + run.bricks.count * 4 + 64
-        let needed = ContainerFormat.chunkOverhead + 64 + ZstdCompressor.bound(topology) + channels * channel
+        if heads.count < bricks { heads = Buffer(uninitialized: bricks) }
+        let topology = bricks * (BrickPositions.largestSize + 72)
+        if raw.count < max(topology, count * 4) { raw = Buffer(uninitialized: max(topology, count * 4)) }
+        // Residuals and remainders at their longest, with the lengths, the scales and the heads.
+        let channel = 2 * (4 * count + 256) + ZstdCompressor.bound(count) + bricks * 8 + 64
+        let needed = 64 + ZstdCompressor.bound(topology) + header.metadata.channels * channel
         if output.count < needed { output = Buffer(uninitialized: needed) }
     }
 
-    private func append<Number: FixedWidthInteger>(_ number: Number) {
+    func append<Number: FixedWidthInteger>(_ number: Number) {
         UnsafeMutableRawPointer(output.pointer + end).storeBytes(of: number.littleEndian, as: Number.self)
         end += MemoryLayout<Number>.size
     }
 
-    /// Appends the first `size` bytes of `raw`: their count, the count stored, and the bytes, compressed where that is
-    /// asked for and makes them fewer.
-    private func appendSection(_ size: Int) {
+    func append(_ numbers: UnsafePointer<Int32>, _ count: Int) {
+        for index in 0..<count { append(numbers[index]) }
+    }
+
+    /// Forgets what was appended since `end` was `position`.
+    func rewind(to position: Int) { end = position }
+
+    /// Where bytes go that follow the next `count`.
+    func room(after count: Int) -> UnsafeMutablePointer<UInt8> { output.pointer + end + count }
+
+    /// Appends what `write` puts where it is told to; it returns how many bytes that is.
+    func appendWritten(_ write: (UnsafeMutablePointer<UInt8>) -> Int) { end += write(output.pointer + end) }
+
+    /// As `appendWritten`, with the bytes' count before them.
+    func appendCounted(_ write: (UnsafeMutablePointer<UInt8>) -> Int) {
+        let position = end
+        append(UInt32(0))
+        appendWritten(write)
+        let size = end - position - 4
+        end = position
+        append(UInt32(size))
+        end += size
+    }
+
+    /// Appends a section: the bytes' count, the count stored, and the bytes, compressed where that is asked for and
+    /// makes them fewer.
+    func appendSection(_ bytes: UnsafePointer<UInt8>, _ size: Int, contents: ZstdCompressor.Contents = .general) {
         append(UInt32(size))
         let sizePosition = end
         append(UInt32(size))
-        if let compressor {
+        if size > 0, let compressor = contents == .general ? compressor : symbolCompressor {
             let room = UnsafeMutableRawBufferPointer(start: output.pointer + end, count: output.count - end)
-            let bytes = UnsafeRawBufferPointer(start: raw.pointer, count: size)
-            if let count = compressor.compress(bytes, into: room), count < size {
+            if let count = compressor.compress(UnsafeRawBufferPointer(start: bytes, count: size), into: room),
+                count < size
+            {
                 end = sizePosition
                 append(UInt32(count))
                 end += count
                 return
             }
         }
-        memcpy(output.pointer + end, raw.pointer, size)
+        memcpy(output.pointer + end, bytes, size)
         end += size
     }
 
@@ -202,28 +166,5 @@ final class GroupEncoder: @unchecked Sendable {
         append(ssdf_crc32(0, output.pointer, total))
         group.chunk = Array(UnsafeBufferPointer(start: output.pointer, count: end))
         group.entry.chunkSize = end
-    }
-}
-
-extension ValueSpan {
-    mutating func add(_ values: UnsafePointer<Float>, _ count: Int) {
-        var (low, high) = (Float.infinity, -Float.infinity)
-        for index in 0..<count {
-            let value = values[index]
-            // Comparisons with a NaN are false: it leaves both as they are.
-            low = value < low ? value : low
-            high = value > high ? value : high
-        }
-        minimum = min(minimum, Double(low))
-        maximum = max(maximum, Double(high))
-    }
-
-    mutating func addErrors(given: UnsafePointer<Float>, stored: UnsafePointer<Float>, _ count: Int) {
-        var largest = 0.0
-        for index in 0..<count {
-            let error = abs(Double(stored[index]) - Double(given[index]))
-            largest = error > largest ? error : largest
-        }
-        errorBound = max(errorBound, largest)
     }
 }

@@ -3,24 +3,37 @@ import SSDFCore
 
 /// A compression context, kept by one worker: making one costs more than compressing a small section.
 final class ZstdCompressor {
-    private let context: OpaquePointer
-    private let level: Int32
+    /// What sections hold, which decides how to go about them.
+    enum Contents: Sendable {
+        /// Bytes with repetitions.
+        case general
+        /// Bytes whose frequencies alone can be used: entropy coding, no search for matches.
+        case symbols
+    }
 
-    init(level: Int) {
+    private let context: OpaquePointer
+
+    init(level: Int, contents: Contents) {
         guard let context = ZSTD_createCCtx() else { preconditionFailure("no memory for a compression context") }
         self.context = context
-        self.level = Int32(clamping: level)
+        switch contents {
+        case .general:
+            ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(clamping: level))
+        case .symbols:
+            // Levels below zero give up on matches ever sooner, and on entropy coding unless it is asked for.
+            ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, -1000)
+            let literalCompressionMode = ZSTD_cParameter(rawValue: 1002)
+            ZSTD_CCtx_setParameter(context, literalCompressionMode, 1)
+        }
     }
 
     deinit { ZSTD_freeCCtx(context) }
 
     static func bound(_ count: Int) -> Int { ZSTD_compressBound(count) }
 
-    /// Compresses into `output`, which has room for `bound(input.count)`. Returns the bytes written, or nil when
-    /// that failed.
+    /// Compresses into `output`. Returns the bytes written, or nil when they do not fit.
     func compress(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int? {
-        let size = ZSTD_compressCCtx(
-            context, output.baseAddress, output.count, input.baseAddress, input.count, level)
+        let size = ZSTD_compress2(context, output.baseAddress, output.count, input.baseAddress, input.count)
         return ZSTD_isError(size) == 0 ? size : nil
     }
 }
