@@ -38,6 +38,12 @@ package struct SafetensorsFile: ~Copyable, Sendable {
         return UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + entry.range.count])
     }
 
+    /// Gives back the pages of a part of a tensor, when it will not be used again soon.
+    package func forget(_ entry: SafetensorsEntry, _ part: Range<Int>) {
+        let start = header.dataOffset + entry.range.lowerBound
+        file.forget(start + part.lowerBound..<start + part.upperBound)
+    }
+
     /// Writes a tensor's values as f32 to `destination`, which must have room for all of them.
     /// - Throws: `badData` for complex and 8-bit floating-point elements, which nothing here computes with.
     /// - Complexity: O(elements).

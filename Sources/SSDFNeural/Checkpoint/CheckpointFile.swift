@@ -28,7 +28,7 @@ package struct CheckpointTensor: Sendable {
 /// file is executed.
 ///
 /// Source: the serialisation notes of PyTorch; SPEC §15 for the layout of released models.
-package struct CheckpointFile: ~Copyable {
+package final class CheckpointFile {
     private let file: FileBytes
     private let storages: [ZipArchive.Entry]
     /// All tensors, in the order of the pickle.
@@ -42,8 +42,12 @@ package struct CheckpointFile: ~Copyable {
     /// Opens a checkpoint.
     /// - Throws: `noInput` when it cannot be opened; `badData` when it is damaged, of another format (said by name), or
     ///   holds what this reader refuses.
-    package init(path: String) throws(Failure) {
-        let file = try FileBytes(path: path)
+    package convenience init(path: String) throws(Failure) {
+        try self.init(FileBytes(path: path))
+    }
+
+    /// As `init(path:)`, for a file that is open already.
+    package init(_ file: consuming FileBytes) throws(Failure) {
         let content = try contentOfCheckpoint(file.bytes, name: file.name)
         self.file = file
         storages = content.storages
@@ -63,26 +67,53 @@ package struct CheckpointFile: ~Copyable {
     /// others are gathered through a buffer of `pieceSize` bytes. Pages that were handed over are given back, so memory
     /// does not grow with the file.
     /// - Throws: `badData` when the storage is damaged; what `body` throws.
-    package mutating func forEachPiece(
+    package func forEachPiece(
         of tensor: CheckpointTensor, pieceSize: Int = 1 << 20, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
         let entry = storages[tensor.storage]
         do {
             if entry.method == .stored {
                 let bytes = ZipArchive.storedBytes(of: entry, in: file.bytes)
-                if checked.insert(tensor.storage).inserted { try ZipArchive.check(entry, bytes) }
-                try gather(tensor, from: bytes, pieceSize: pieceSize, body)
-                file.forget(entry.dataOffset..<entry.dataOffset + entry.compressedSize)
+                if checked.insert(tensor.storage).inserted { try check(entry, bytes) }
+                try gather(tensor, from: bytes, pieceSize: pieceSize) { (piece) throws(Failure) in
+                    try body(piece)
+                    forget(piece)
+                }
+                forget(bytes)
             } else {
                 if inflatedStorage != tensor.storage {
+                    inflatedStorage = -1
                     inflated = try ZipArchive.inflate(entry, in: file.bytes)
                     inflatedStorage = tensor.storage
                 }
-                try gather(tensor, from: UnsafeRawBufferPointer(inflated.unsafeElements), pieceSize: pieceSize, body)
+                let bytes = UnsafeRawBufferPointer(inflated.unsafeElements)
+                try gather(tensor, from: bytes, pieceSize: pieceSize, body)
             }
         } catch {
             throw error.inFile(name)
         }
+    }
+
+    /// Compares a stored member with its checksum, part by part.
+    private func check(_ entry: ZipArchive.Entry, _ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        var checksum = ZipChecksum()
+        var position = 0
+        while position < bytes.count {
+            let end = min(position + largestPiece, bytes.count)
+            let part = UnsafeRawBufferPointer(rebasing: bytes[position..<end])
+            checksum.update(part)
+            forget(part)
+            position = end
+        }
+        try checksum.compare(with: entry)
+    }
+
+    /// Gives back the pages of a part of the file; a part of something else is left alone.
+    private func forget(_ part: UnsafeRawBufferPointer) {
+        guard let base = file.bytes.baseAddress, let start = part.baseAddress, start >= base,
+            start + part.count <= base + file.bytes.count
+        else { return }
+        file.forget(start - base..<start - base + part.count)
     }
 }
 
@@ -169,7 +200,14 @@ private func checkByteOrder(
     _ archive: ZipArchive, prefix: String, in bytes: UnsafeRawBufferPointer
 ) throws(Failure) {
     guard let entry = archive[prefix + "byteorder"] else { return }
-    guard entry.method == .stored, ZipArchive.storedBytes(of: entry, in: bytes).elementsEqual("little".utf8) else {
+    let isLittle: Bool
+    if entry.method == .deflated {
+        let content = try ZipArchive.inflate(entry, in: bytes, limit: 64)
+        isLittle = content.unsafeElements.elementsEqual("little".utf8)
+    } else {
+        isLittle = ZipArchive.storedBytes(of: entry, in: bytes).elementsEqual("little".utf8)
+    }
+    guard isLittle else {
         throw .badData(
             place: "zip member \"\(entry.name)\"", "a checkpoint of a big-endian machine", expected: "little-endian")
     }

@@ -56,7 +56,8 @@ struct PickleInterpreter {
             if opcode == .stop { break }
             try execute(opcode)
         }
-        guard stack.count == 1, marks.isEmpty else {
+        guard marks.isEmpty else { throw refusal("a mark at the end", expected: "a value alone") }
+        guard stack.count == 1 else {
             throw refusal("\(stack.count) values at the end", expected: "one")
         }
         return stack[0]

@@ -1,10 +1,13 @@
 import SSDFCore
 import SSDFTensor
 
+/// The most bytes of a contiguous tensor that are handed over at once.
+let largestPiece = 16 << 20
+
 /// Hands a view's elements to `body` in row-major order, in pieces of whole elements.
 ///
 /// Sides that are contiguous together are merged first, so a contiguous tensor is handed over where it lies, in pieces
-/// of at most 64 MiB, and a transposed one is gathered element by element.
+/// of at most `largestPiece` bytes, and a transposed one is gathered element by element.
 /// - Parameters:
 ///   - bytes: the storage; the view lies within it.
 ///   - pieceSize: bytes gathered at a time.
@@ -18,17 +21,16 @@ func gather(
     let sides = mergedSides(tensor)
     let origin = bytes.baseAddress! + tensor.offset * size
     if sides.isEmpty || (sides.count == 1 && sides[0].stride == 1) {
-        let largest = 64 << 20
         let total = tensor.elementCount * size
         var done = 0
         while done < total {
-            let part = min(largest, total - done)
+            let part = min(largestPiece, total - done)
             try body(UnsafeRawBufferPointer(start: origin + done, count: part))
             done += part
         }
         return
     }
-    let piece = Buffer<UInt8>(uninitialized: max(size, pieceSize / size * size))
+    let piece = Buffer<UInt8>(uninitialized: max(size, min(pieceSize / size, tensor.elementCount) * size))
     let target = UnsafeMutableRawPointer(piece.pointer)
     let inner = sides[sides.count - 1]
     var filled = 0

@@ -65,10 +65,26 @@ extension ZipArchive {
     /// Compares a member's unpacked bytes with its checksum.
     /// - Throws: `badData` when the archive is damaged.
     package static func check(_ entry: Entry, _ content: UnsafeRawBufferPointer) throws(Failure) {
-        let found = crc32_z(0, content.baseAddress?.assumingMemoryBound(to: UInt8.self), content.count)
-        guard found == UInt(entry.crc32) else {
+        var checksum = ZipChecksum()
+        checksum.update(content)
+        try checksum.compare(with: entry)
+    }
+}
+
+/// The checksum of a member, taken part by part.
+struct ZipChecksum {
+    private var value: UInt = 0
+
+    mutating func update(_ part: UnsafeRawBufferPointer) {
+        guard let start = part.baseAddress else { return }
+        value = crc32_z(value, start.assumingMemoryBound(to: UInt8.self), part.count)
+    }
+
+    /// - Throws: `badData` when the directory names another checksum: the archive is damaged.
+    func compare(with entry: ZipArchive.Entry) throws(Failure) {
+        guard value == UInt(entry.crc32) else {
             throw .badData(
-                place: "zip member \"\(entry.name)\"", "checksum \(String(found, radix: 16))",
+                place: "zip member \"\(entry.name)\"", "checksum \(String(value, radix: 16))",
                 expected: "\(String(entry.crc32, radix: 16)): the file is damaged")
         }
     }
