@@ -25,11 +25,20 @@ package struct Session: Sendable {
     }
 
     /// Runs one stage; with `-v`, says how long it took and what `outcome` makes of its result.
+    /// - Parameter file: the file that a failure without one is about.
+    /// - Throws: what `body` throws.
     package func stage<Result: ~Copyable>(
-        _ name: String, _ body: () throws -> Result, outcome: (borrowing Result) -> String = { _ in "" }
+        _ name: String, file: String = "", _ body: () throws -> Result,
+        outcome: (borrowing Result) -> String = { _ in "" }
     ) throws -> Result {
         let start = clock.now
-        let result = try body()
+        let result: Result
+        do {
+            result = try body()
+        } catch let failure as Failure {
+            reporter.finish()
+            throw failure.inFile(file == "-" ? "standard input" : file)
+        }
         reporter.finish()
         if isVerbose {
             let text = outcome(result)

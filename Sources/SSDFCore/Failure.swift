@@ -54,12 +54,6 @@ package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// One line without control characters: a hostile file must not drive the terminal.
     package var description: String {
-        let text = [file, place, message].filter { !$0.isEmpty }.joined(separator: ": ")
-        var line = ""
-        for scalar in text.unicodeScalars {
-            let isControl = scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
-            line.unicodeScalars.append(isControl ? "?" : scalar)
-        }
-        return line
+        printable([file, place, message].filter { !$0.isEmpty }.joined(separator: ": "))
     }
 }

@@ -217,11 +217,18 @@ struct SurfacePoint: BitwiseCopyable, Sendable {
 
 /// The box of the vertices that triangles use.
 private func boundingBox(_ positions: [Float], _ triangles: [UInt32]) -> Box3f {
-    var box = Box3f.empty
+    guard !triangles.isEmpty else { return .empty }
+    var (lowX, lowY, lowZ) = (Float.infinity, Float.infinity, Float.infinity)
+    var (highX, highY, highZ) = (-Float.infinity, -Float.infinity, -Float.infinity)
     positions.withUnsafeBufferPointer { p in
-        for vertex in triangles { box.insert(point(Int(vertex), p)) }
+        for vertex in triangles {
+            let i = 3 &* Int(vertex)
+            (lowX, highX) = (min(lowX, p[i]), max(highX, p[i]))
+            (lowY, highY) = (min(lowY, p[i &+ 1]), max(highY, p[i &+ 1]))
+            (lowZ, highZ) = (min(lowZ, p[i &+ 2]), max(highZ, p[i &+ 2]))
+        }
     }
-    return box
+    return Box3f(minimum: [lowX, lowY, lowZ], maximum: [highX, highY, highZ])
 }
 
 /// The camera that the options describe, framed.
@@ -250,8 +257,8 @@ private func framedCamera(
                 let v = point(vertex, p)
                 guard all(v .>= box.minimum), all(v .<= box.maximum) else { continue }
                 let s = camera.plane(camera.view(Vector3d(v)))
-                left = pointwiseMin(left, SIMD2(s.x, s.y))
-                right = pointwiseMax(right, SIMD2(s.x, s.y))
+                left = SIMD2(min(left.x, s.x), min(left.y, s.y))
+                right = SIMD2(max(right.x, s.x), max(right.y, s.y))
             }
         }
     } else if camera.isPerspective {

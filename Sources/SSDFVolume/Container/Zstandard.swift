@@ -65,3 +65,6 @@ final class ZstdDecompressor {
         }
     }
 }
+
+/// The version of the zstd library in use, for reports.
+package var zstdVersion: String { String(cString: ZSTD_versionString()) }

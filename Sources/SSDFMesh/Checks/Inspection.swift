@@ -1,0 +1,129 @@
+import SSDFCore
+import SSDFVolume
+
+/// A file that is looked at: a container of volumes, or a mesh.
+package struct Inspection: ~Copyable {
+    private enum Content: ~Copyable {
+        case volumes(VolumeFile)
+        case mesh(LoadedMesh)
+    }
+
+    /// What was found.
+    package struct Findings: Sendable {
+        /// For a person.
+        package var text: String
+        /// For a program: one object.
+        package var json: JSONValue
+        /// What was checked and does not hold, one line each.
+        package var complaints: [String] = []
+    }
+
+    /// The name for messages.
+    package let name: String
+    private let content: Content
+
+    /// Opens a file and tells what it is by its first bytes; "-" is standard input.
+    /// - Throws: `noInput`, `inputOutput`, or `badData` when it is neither a container nor a mesh.
+    package init(path: String, threads: Int) throws(Failure) {
+        name = path == "-" ? "standard input" : path
+        content = try Self.open(path, threads: threads)
+    }
+
+    private static func open(_ path: String, threads: Int) throws(Failure) -> Content {
+        let file = try FileBytes(path: path)
+        if file.bytes.starts(with: ContainerFormat.signature.prefix(4)) { return .volumes(try VolumeFile(file)) }
+        if path != "-" { return .mesh(try loadMesh(path: path, threads: threads)) }
+        // What was read from a pipe cannot be read again.
+        do throws(Failure) {
+            let mesh = try parseMesh(file.bytes, formatHint: nil, threads: threads)
+            return .mesh(LoadedMesh(mesh: mesh, format: "mesh", contentHash: contentHash(file.bytes)))
+        } catch {
+            throw error.inFile(file.name)
+        }
+    }
+
+    /// Reads everything and sums it up.
+    /// - Parameters:
+    ///   - checks: whether what breaks a rule is a complaint instead of an error.
+    ///   - isStrict: whether to complain, too, about what breaks no rule of a format but is likely to trouble others:
+    ///     meshes that are not the surface of a solid, values that cannot be distances.
+    package func findings(checks: Bool, isStrict: Bool, threads: Int) throws(Failure) -> Findings {
+        switch content {
+        case .volumes(let file): try findings(file, checks: checks, isStrict: isStrict, threads: threads)
+        case .mesh(let loaded): findings(loaded, isStrict: isStrict, threads: threads)
+        }
+    }
+
+    private func findings(
+        _ file: borrowing VolumeFile, checks: Bool, isStrict: Bool, threads: Int
+    ) throws(Failure) -> Findings {
+        var reports: [Report] = []
+        var complaints: [String] = []
+        for grid in file.grids {
+            do throws(Failure) {
+                let volume = try file.read(grid, threads: threads)
+                let values = ValueSummary(
+                    UnsafeBufferPointer(volume.values.unsafeElements), iso: grid.metadata.isoValue, threads: threads)
+                reports.append(grid.report(values: values))
+                if isStrict { complaints += grid.oddities(values).map { "grid \"\(grid.metadata.name)\": \($0)" } }
+            } catch {
+                guard checks, error.cause == .badData else { throw error }
+                complaints.append(error.place.isEmpty ? error.message : "\(error.place): \(error.message)")
+                reports.append(grid.report(values: nil))
+            }
+        }
+        let count = file.grids.count
+        let title = "\(printable(name)): \(byteText(file.byteCount)), \(count) \(count == 1 ? "grid" : "grids")"
+        return Findings(
+            text: ([title] + reports.map(\.text)).joined(separator: "\n"),
+            json: .object([
+                .init("file", .string(name)), .init("type", "volume"), .init("bytes", .integer(file.byteCount)),
+                .init("grids", .array(reports.map(\.json))),
+            ]),
+            complaints: complaints)
+    }
+
+    private func findings(_ loaded: LoadedMesh, isStrict: Bool, threads: Int) -> Findings {
+        let measured = MeshReport(loaded.mesh, threads: threads)
+        var report = Report(title: printable(name))
+        report.add("file", .string(name))
+        report.add("type", "mesh")
+        measured.add(to: &report, format: loaded.format)
+        report.add("source_hash", label: "hash", loaded.contentHash, .string(loaded.contentHash))
+        return Findings(
+            text: report.text, json: report.json, complaints: isStrict ? measured.shortcomings : [])
+    }
+
+    /// The surface to picture: of a volume, in the cube's coordinates; of a mesh, in its own.
+    /// - Throws: `badData` when the grid cannot be read or has no surface to speak of.
+    package func surface(grid: String?, threads: Int) throws(Failure) -> TriangleMesh {
+        switch content {
+        case .mesh(let loaded): return loaded.mesh
+        case .volumes(let file):
+            let volume = try file.read(file.grid(named: grid), threads: threads)
+            do throws(Failure) {
+                return try extractSurface(
+                    volume, options: ExtractOptions(method: .mc, coordinates: .cube, threads: threads))
+            } catch {
+                throw error.inFile(name)
+            }
+        }
+    }
+
+    /// A grid's metadata and one plane of its voxels.
+    /// - Throws: `usage` for a mesh, or a plane outside the grid; `badData` when the grid cannot be read.
+    package func slice(
+        grid: String?, axis: Axis, position: Int, threads: Int
+    ) throws(Failure) -> (metadata: GridMetadata, slice: VolumeSlice) {
+        switch content {
+        case .mesh: throw Failure(.usage, file: name, "is a mesh, expected a volume to slice")
+        case .volumes(let file):
+            let volume = try file.read(file.grid(named: grid), threads: threads)
+            do throws(Failure) {
+                return (volume.metadata, try volume.slice(axis, at: position))
+            } catch {
+                throw error.inFile(name)
+            }
+        }
+    }
+}
