@@ -67,7 +67,7 @@ let package = Package(
 
         // The Assimp child: mesh formats that have no reader of our own, behind a process boundary.
         .systemLibrary(name: "CAssimp", pkgConfig: "assimp", providers: [.apt(["libassimp-dev"])]),
-        tool("ssdf-import", ["CAssimp"]),
+        tool("ssdf-import", ["CAssimp", "CSSDFKernels"]),
 
         // Tests.
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh"]),

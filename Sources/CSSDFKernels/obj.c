@@ -4,6 +4,10 @@
 
 #include <math.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 // Passes blanks, carriage returns and hidden line ends (a backslash before a line feed) within a statement.
 __attribute__((always_inline)) static inline const uint8_t *skip_blanks(const uint8_t *p) {
     for (;;) {
@@ -143,6 +147,76 @@ static const uint8_t *parse_face(const uint8_t *p, const uint8_t *end, struct ss
     return *p == '\n' ? p + 1 : next_line(p, end, 0);
 }
 
+#if defined(__SSE2__)
+
+// Bit i is set when byte i of the 64 at `p` is a blank or a control character.
+static inline uint64_t blanks_of(const uint8_t *p) {
+    const __m128i space = _mm_set1_epi8(' ');
+    uint64_t mask = 0;
+    for (int part = 0; part < 4; part++) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * part));
+        uint64_t blanks = (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(bytes, space), bytes));
+        mask |= blanks << (16 * part);
+    }
+    return mask;
+}
+
+// The index of the digits at `p`, or 0 when they are not all digits or not 1…8 of them.
+static inline uint32_t plain_index(const uint8_t *p, unsigned length) {
+    if (__builtin_expect(length - 1 >= 8, 0)) return 0;
+    uint64_t x;
+    memcpy(&x, p, 8);
+    x = (x ^ 0x3030303030303030u) << ((8 - length) * 8);
+    if (__builtin_expect((((x + 0x7676767676767676u) | x) & 0x8080808080808080u) != 0, 0)) return 0;
+    return (uint32_t)ssdf_digits_value(x, 8);
+}
+
+// Takes the statement at `p` when it is written in the plainest way, "v x y z" or "f a b c" with single blanks; returns
+// the next one, or NULL when it is not. All word ends of a line are found at once, so that the numbers, and the lines,
+// do not wait for each other.
+__attribute__((always_inline)) static inline const uint8_t *parse_plain(const uint8_t *p, struct ssdf_obj_chunk *chunk) {
+    uint64_t blanks = blanks_of(p) & ~(uint64_t)3;
+    uint64_t second = blanks & (blanks - 1), third = second & (second - 1);
+    if (__builtin_expect(third == 0, 0)) return NULL;
+    unsigned a = (unsigned)__builtin_ctzll(blanks), b = (unsigned)__builtin_ctzll(second);
+    unsigned c = (unsigned)__builtin_ctzll(third);
+    if (__builtin_expect((p[a] != ' ') | (p[b] != ' ') | (p[c] != '\n'), 0)) return NULL;
+    if (*p == 'f') {
+        uint32_t i = plain_index(p + 2, a - 2);
+        uint32_t j = plain_index(p + a + 1, b - a - 1);
+        uint32_t k = plain_index(p + b + 1, c - b - 1);
+        if (__builtin_expect((i == 0) | (j == 0) | (k == 0), 0)) return NULL;
+        uint32_t *out = chunk->triangles + 3 * chunk->triangle_count;
+        out[0] = i - 1;
+        out[1] = j - 1;
+        out[2] = k - 1;
+        chunk->triangle_count++;
+        uint32_t most = i > j ? i : j;
+        most = (most > k ? most : k) - 1;
+        if (most > chunk->largest_index) chunk->largest_index = most;
+    } else {
+        float *out = chunk->positions + chunk->position_count;
+        const uint8_t *ends[3] = {ssdf_scan_float_inline(p + 2, out), ssdf_scan_float_inline(p + a + 1, out + 1),
+                                  ssdf_scan_float_inline(p + b + 1, out + 2)};
+        if (__builtin_expect((ends[0] != p + a) | (ends[1] != p + b) | (ends[2] != p + c), 0)) return NULL;
+        int is_small = (fabsf(out[0]) <= SSDF_LARGEST_COORDINATE) & (fabsf(out[1]) <= SSDF_LARGEST_COORDINATE) &
+                       (fabsf(out[2]) <= SSDF_LARGEST_COORDINATE);
+        if (__builtin_expect(!is_small, 0)) return NULL;
+        chunk->position_count += 3;
+    }
+    return p + c + 1;
+}
+
+#else
+
+static inline const uint8_t *parse_plain(const uint8_t *p, struct ssdf_obj_chunk *chunk) {
+    (void)p;
+    (void)chunk;
+    return NULL;
+}
+
+#endif
+
 void ssdf_obj_parse(const uint8_t *text, size_t length, struct ssdf_obj_chunk *chunk) {
     struct ssdf_obj_chunk state = *chunk;
     state.position_count = state.triangle_count = state.relative_count = state.polygon_count = 0;
@@ -158,6 +232,13 @@ void ssdf_obj_parse(const uint8_t *text, size_t length, struct ssdf_obj_chunk *c
             continue;
         }
         uint8_t next = p[1];
+        if ((c == 'f' || c == 'v') && next == ' ') {
+            const uint8_t *after = parse_plain(p, &state);
+            if (after) {
+                p = after;
+                continue;
+            }
+        }
         int is_short = next == ' ' || next == '\t' || next == '\\';
         if (c == 'v' && is_short) {
             p = parse_vertex(p + 1, end, &state);

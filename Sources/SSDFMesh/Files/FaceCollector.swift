@@ -25,6 +25,9 @@ struct FaceCollector {
         self.largestIndex = max(self.largestIndex, largestIndex)
     }
 
+    /// Counts faces that were given as triangles.
+    mutating func countFaces(_ count: Int) { faceCount += count }
+
     /// The next corner of the face that is under way.
     @inline(__always)
     mutating func addCorner(_ vertex: UInt32) {

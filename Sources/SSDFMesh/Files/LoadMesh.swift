@@ -61,7 +61,9 @@ private func parse(
     case .stl: mesh = try readSTL(bytes)
     case .off: mesh = try readOFF(bytes)
     case .imported(let suffix):
-        throw Failure(.unavailable, "no importer for \(suffix) files")
+        // By its name, so that formats of several files find the others; unless the name would mislead.
+        let isNamed = path.map { $0 != "-" && fileSuffix(of: $0) == suffix } ?? false
+        mesh = try importMesh(bytes, path: isNamed ? path : nil, suffix: suffix)
     }
     guard mesh.triangleCount > 0 else {
         throw .badData("\(mesh.vertexCount) vertices and no faces", expected: "at least one face")
