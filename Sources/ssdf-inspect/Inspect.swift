@@ -44,11 +44,12 @@ struct Inspect: Tool {
         for path in files {
             do {
                 try checkInput(path)
-                let subject = try Inspection(path: path, threads: session.threads)
+                let subject = try Inspection(path: path, checks: check || strict, threads: session.threads)
                 if check || strict || !pictures.isWanted {
                     let holds = try tell(subject, session: session)
                     if !holds { worst = worst ?? .checkFailed }
                 }
+                guard !subject.isBroken else { continue }
                 try outputs.draw(subject, options: pictures, session: session)
             } catch let failure as Failure {
                 printError(failure, tool: Self.toolName)
@@ -62,8 +63,7 @@ struct Inspect: Tool {
 
     /// Prints the findings. Returns whether there is nothing to complain about.
     private func tell(_ subject: borrowing Inspection, session: Session) throws -> Bool {
-        let checks = check || strict
-        let findings = try subject.findings(checks: checks, isStrict: strict, threads: session.threads)
+        let findings = try subject.findings(isStrict: strict, threads: session.threads)
         if json { try printOutput("\(findings.json)") } else if !session.isQuiet { try printOutput(findings.text) }
         for complaint in findings.complaints {
             printError(Failure(.checkFailed, file: subject.name, complaint), tool: Self.toolName)

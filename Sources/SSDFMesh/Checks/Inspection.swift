@@ -6,6 +6,8 @@ package struct Inspection: ~Copyable {
     private enum Content: ~Copyable {
         case volumes(VolumeFile)
         case mesh(LoadedMesh)
+        /// A container that breaks rules: all that were found, at least one.
+        case broken([Failure])
     }
 
     /// What was found.
@@ -23,15 +25,28 @@ package struct Inspection: ~Copyable {
     private let content: Content
 
     /// Opens a file and tells what it is by its first bytes; "-" is standard input.
+    /// - Parameter checks: whether a container is held to every rule of ssdf(5), and what breaks one is a complaint
+    ///   instead of an error.
     /// - Throws: `noInput`, `inputOutput`, or `badData` when it is neither a container nor a mesh.
-    package init(path: String, threads: Int) throws(Failure) {
+    package init(path: String, checks: Bool, threads: Int) throws(Failure) {
         name = path == "-" ? "standard input" : path
-        content = try Self.open(path, threads: threads)
+        content = try Self.open(path, checks: checks, threads: threads)
     }
 
-    private static func open(_ path: String, threads: Int) throws(Failure) -> Content {
+    /// Whether this is a container that breaks rules, so that there is nothing to picture.
+    package var isBroken: Bool {
+        switch content {
+        case .broken: true
+        default: false
+        }
+    }
+
+    private static func open(_ path: String, checks: Bool, threads: Int) throws(Failure) -> Content {
         let file = try FileBytes(path: path)
-        if file.bytes.starts(with: ContainerFormat.signature.prefix(4)) { return .volumes(try VolumeFile(file)) }
+        if file.bytes.starts(with: ContainerFormat.signature.prefix(4)) {
+            let problems = checks ? VolumeReport(checking: file).problems : []
+            return problems.isEmpty ? .volumes(try VolumeFile(file)) : .broken(problems)
+        }
         if path != "-" { return .mesh(try loadMesh(path: path, threads: threads)) }
         // What was read from a pipe cannot be read again.
         do throws(Failure) {
@@ -43,34 +58,39 @@ package struct Inspection: ~Copyable {
     }
 
     /// Reads everything and sums it up.
-    /// - Parameters:
-    ///   - checks: whether what breaks a rule is a complaint instead of an error.
-    ///   - isStrict: whether to complain, too, about what breaks no rule of a format but is likely to trouble others:
-    ///     meshes that are not the surface of a solid, values that cannot be distances.
-    package func findings(checks: Bool, isStrict: Bool, threads: Int) throws(Failure) -> Findings {
+    /// - Parameter isStrict: whether to complain, too, about what breaks no rule of a format but is likely to trouble
+    ///   others: meshes that are not the surface of a solid, values that cannot be distances.
+    package func findings(isStrict: Bool, threads: Int) throws(Failure) -> Findings {
         switch content {
-        case .volumes(let file): try findings(file, checks: checks, isStrict: isStrict, threads: threads)
+        case .volumes(let file): try findings(file, isStrict: isStrict, threads: threads)
         case .mesh(let loaded): findings(loaded, isStrict: isStrict, threads: threads)
+        case .broken(let problems): findings(problems)
         }
     }
 
+    private func findings(_ problems: [Failure]) -> Findings {
+        let lines = problems.map { $0.place.isEmpty ? $0.message : "\($0.place): \($0.message)" }
+        let count = problems.count
+        return Findings(
+            text: "\(printable(name)): breaks the format in \(count) \(count == 1 ? "place" : "places")",
+            json: .object([
+                .init("file", .string(name)), .init("type", "volume"),
+                .init("problems", .array(lines.map(JSONValue.string))),
+            ]),
+            complaints: lines)
+    }
+
     private func findings(
-        _ file: borrowing VolumeFile, checks: Bool, isStrict: Bool, threads: Int
+        _ file: borrowing VolumeFile, isStrict: Bool, threads: Int
     ) throws(Failure) -> Findings {
         var reports: [Report] = []
         var complaints: [String] = []
         for grid in file.grids {
-            do throws(Failure) {
-                let volume = try file.read(grid, threads: threads)
-                let values = ValueSummary(
-                    UnsafeBufferPointer(volume.values.unsafeElements), iso: grid.metadata.isoValue, threads: threads)
-                reports.append(grid.report(values: values))
-                if isStrict { complaints += grid.oddities(values).map { "grid \"\(grid.metadata.name)\": \($0)" } }
-            } catch {
-                guard checks, error.cause == .badData else { throw error }
-                complaints.append(error.place.isEmpty ? error.message : "\(error.place): \(error.message)")
-                reports.append(grid.report(values: nil))
-            }
+            let volume = try file.read(grid, threads: threads)
+            let values = ValueSummary(
+                UnsafeBufferPointer(volume.values.unsafeElements), iso: grid.metadata.isoValue, threads: threads)
+            reports.append(grid.report(values: values))
+            if isStrict { complaints += grid.oddities(values).map { "grid \"\(grid.metadata.name)\": \($0)" } }
         }
         let count = file.grids.count
         let title = "\(printable(name)): \(byteText(file.byteCount)), \(count) \(count == 1 ? "grid" : "grids")"
@@ -99,6 +119,7 @@ package struct Inspection: ~Copyable {
     package func surface(grid: String?, threads: Int) throws(Failure) -> TriangleMesh {
         switch content {
         case .mesh(let loaded): return loaded.mesh
+        case .broken(let problems): throw problems[0]
         case .volumes(let file):
             let volume = try file.read(file.grid(named: grid), threads: threads)
             do throws(Failure) {
@@ -117,6 +138,7 @@ package struct Inspection: ~Copyable {
     ) throws(Failure) -> (metadata: GridMetadata, slice: VolumeSlice) {
         switch content {
         case .mesh: throw Failure(.usage, file: name, "is a mesh, expected a volume to slice")
+        case .broken(let problems): throw problems[0]
         case .volumes(let file):
             let volume = try file.read(file.grid(named: grid), threads: threads)
             do throws(Failure) {
