@@ -69,6 +69,11 @@ let package = Package(
         .systemLibrary(name: "CAssimp", pkgConfig: "assimp", providers: [.apt(["libassimp-dev"])]),
         tool("ssdf-import", ["CAssimp", "CSSDFKernels"]),
 
+        // Benchmarks that are programs of their own.
+        .executableTarget(
+            name: "mesh-files-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/MeshFiles",
+            exclude: ["run"], swiftSettings: swift6),
+
         // Tests.
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh"]),
         tests("SSDFCoreTests", []),

@@ -15,6 +15,14 @@ int ssdf_processors(void) {
     return online > 0 ? (int)online : 1;
 }
 
+void ssdf_populate(const void *start, size_t bytes) {
+#ifdef MADV_POPULATE_READ
+    madvise((void *)start, bytes, MADV_POPULATE_READ);
+#else
+    madvise((void *)start, bytes, MADV_WILLNEED);
+#endif
+}
+
 void *ssdf_remap(void *address, size_t bytes, size_t larger) {
     void *moved = mremap(address, bytes, larger, MREMAP_MAYMOVE);
     return moved == MAP_FAILED ? NULL : moved;

@@ -1,3 +1,4 @@
+import CSSDFKernels
 import Dispatch
 import SSDFCore
 
@@ -27,6 +28,7 @@ package func loadMesh(path: String, threads: Int) throws(Failure) -> LoadedMesh 
     let suffix = path == "-" ? nil : fileSuffix(of: path)
     do throws(Failure) {
         guard !file.bytes.isEmpty else { throw .badData("an empty file", expected: "a mesh") }
+        ssdf_populate(file.bytes.baseAddress!, file.bytes.count)
         let format = try meshFormat(of: file.bytes, hint: suffix)
         if threads > 1 {
             let hash = Deferred { contentHash(bytes.value) }
@@ -34,8 +36,11 @@ package func loadMesh(path: String, threads: Int) throws(Failure) -> LoadedMesh 
             let digest = hash.value()
             return LoadedMesh(mesh: try mesh.get(), format: format.name, contentHash: digest)
         }
+        // The hash comes first: parsing, which can fail and then needs the file's name, is the last use of its bytes, so
+        // that the mapping cannot be given up before.
+        let digest = contentHash(file.bytes)
         let mesh = try parse(file.bytes, as: format, path: path, threads: threads)
-        return LoadedMesh(mesh: mesh, format: format.name, contentHash: contentHash(file.bytes))
+        return LoadedMesh(mesh: mesh, format: format.name, contentHash: digest)
     } catch {
         throw error.inFile(file.name)
     }

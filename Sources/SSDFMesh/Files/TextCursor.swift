@@ -20,8 +20,7 @@ struct TextCursor: ~Copyable {
     init(_ text: UnsafeRawBufferPointer, comment: Character? = nil) {
         self.text = text
         self.comment = comment?.asciiValue ?? 0
-        // No word crosses a line end, so the text may be cut after one; 64 KiB back there nearly always is one, and
-        // where there is none all of the text is copied.
+        // No word crosses a line end, so the text may be cut after the last one before the padding's length.
         let limit = max(0, text.count - Int(SSDF_TEXT_PADDING))
         let cut = text[..<limit].lastIndex { $0 == 10 || $0 == 13 }
         tailOffset = cut.map { $0 + 1 } ?? 0
