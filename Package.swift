@@ -77,7 +77,8 @@ let package = Package(
         // Tests.
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh"]),
         tests("SSDFCoreTests", []),
-        tests("SSDFVolumeTests", ["SSDFVolume", "FixtureMeshes"]),
+        support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
+        tests("SSDFVolumeTests", ["SSDFVolume", "ContainerCases", "CSSDFKernels"]),
         tests("SSDFImageTests", ["SSDFImage", "SSDFMesh", "FixtureMeshes"]),
         tests("SSDFMeshTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes", "CSSDFKernels"]),
         tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),

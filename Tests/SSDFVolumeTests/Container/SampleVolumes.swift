@@ -1,3 +1,4 @@
+import ContainerCases
 import SSDFCore
 import SSDFVolume
 
@@ -45,13 +46,6 @@ enum SampleVolumes {
         }
         return SparseVolume(metadata: metadata, voxels: voxels, values: values)
     }
-}
-
-/// Collects what a writer emits.
-final class ByteCollector {
-    private(set) var bytes: [UInt8] = []
-
-    func append(_ part: UnsafeRawBufferPointer) { bytes.append(contentsOf: part) }
 }
 
 /// The bytes of a container that holds one volume.
