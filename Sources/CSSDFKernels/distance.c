@@ -26,8 +26,8 @@ typedef long vl __attribute__((ext_vector_type(8)));
 #define TILE_Y -15.5f
 #define TILE_Z -31.5f
 
-#define MIN(a, b) __builtin_elementwise_min(a, b)
-#define MAX(a, b) __builtin_elementwise_max(a, b)
+#define MIN(a, b) BODY(least)(a, b)
+#define MAX(a, b) BODY(greatest)(a, b)
 #define SELECT_F(mask, a, b) ((vf)(((vi)(a) & (mask)) | ((vi)(b) & ~(mask))))
 #define SELECT_D(mask, a, b) ((vd)(((vl)(a) & (mask)) | ((vl)(b) & ~(mask))))
 #define LANE_NUMBERS ((vi){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})

@@ -21,7 +21,7 @@ struct BandPlan: ~Copyable, Sendable {
 /// A column is cut into tiles of 32×32×64 voxels. In a tile, triangles become frames in single precision; each frame is
 /// tried against the centres of the tile's 128 bricks, and what a brick keeps is tried against the centres of its
 /// blocks, so that in the end a voxel meets few triangles besides its nearest.
-final class ColumnVoxelizer {
+struct ColumnVoxelizer: ~Copyable {
     private static let tileHeight = 64
     private static let bricksInTile = 128
     /// Half the diagonal of a brick's voxel centres.
@@ -44,7 +44,7 @@ final class ColumnVoxelizer {
     private var words = ScratchBuffer<UInt64>(capacity: 24)
 
     /// The band of one column, into `band`.
-    func voxelize(_ column: Int, _ plan: borrowing BandPlan, into band: ColumnBand) {
+    mutating func voxelize(_ column: Int, _ plan: borrowing BandPlan, into band: ColumnBand) {
         let list = plan.bins.list(column)
         let origin = plan.columns.origin(column)
         let height = Self.tileHeight
@@ -63,7 +63,7 @@ final class ColumnVoxelizer {
     }
 
     /// Fills the winding lines of the column and the triangle list of each of its tiles.
-    private func collect(
+    private mutating func collect(
         _ list: UnsafeBufferPointer<UInt32>, _ plan: borrowing BandPlan, column: Int, origin: (x: Int, y: Int),
         firstTile: Int, tiles: Int
     ) {
@@ -126,7 +126,7 @@ final class ColumnVoxelizer {
         return (low, high)
     }
 
-    private func voxelizeTile(
+    private mutating func voxelizeTile(
         _ list: UnsafeBufferPointer<UInt32>, _ plan: borrowing BandPlan, x: Int, y: Int, z: Int, into band: ColumnBand
     ) {
         let center = Vector3d(Double(x) + 15.5, Double(y) + 15.5, Double(z) + 31.5)
@@ -186,7 +186,7 @@ final class ColumnVoxelizer {
     }
 
     /// Pairs of bricks and frames that may matter to each other.
-    private func findPairs(_ count: Int, limit: Float) -> Int {
+    private mutating func findPairs(_ count: Int, limit: Float) -> Int {
         while true {
             let capacity = min(pairBricks.capacity, pairFrames.capacity, pairSquares.capacity)
             let pairs = ssdf_tile_pairs(
@@ -201,7 +201,7 @@ final class ColumnVoxelizer {
 
     /// Lists the frames of each brick, leaving out those that another frame hides: a frame matters to a brick only when
     /// its distance from the brick's centre is within twice the brick's radius of the nearest one's.
-    private func sortPairs(_ pairs: Int) {
+    private mutating func sortPairs(_ pairs: Int) {
         for brick in 0...Self.bricksInTile { brickStarts.pointer[brick] = 0 }
         for brick in 0..<Self.bricksInTile {
             let reach = nearest.pointer[brick].squareRoot() + 2 * Self.brickRadius + 1e-3
@@ -248,7 +248,7 @@ final class ColumnVoxelizer {
     }
 
     /// Sets the bits of the voxels that are inside.
-    private func decideSign(
+    private mutating func decideSign(
         _ plan: borrowing BandPlan, local: (x: Int, y: Int), voxel: (x: Int, y: Int, z: Int),
         active: UnsafeMutablePointer<UInt64>, inside: UnsafeMutablePointer<UInt64>
     ) {

@@ -42,7 +42,7 @@ private func band(
         limit: options.halfWidth, sign: sign, caps: caps,
         capBins: ColumnBins(caps, reach: 0, grid: columns, threads: options.threads))
     let assembly = BandAssembly(layers: columns.countX, columnsInLayer: columns.countY)
-    let workers = (0..<options.threads).map { _ in Unchecked(ColumnVoxelizer()) }
+    let workers = (0..<options.threads).map { _ in Worker() }
     let done = Atomic<Int>(0)
     parallelFor(columns.count, threads: options.threads) { worker, range in
         for column in range {
@@ -50,7 +50,7 @@ private func band(
                 assembly.deliver(nil, column: column)
             } else {
                 let band = assembly.band()
-                workers[worker].value.voxelize(column, plan, into: band)
+                workers[worker].voxelizer.voxelize(column, plan, into: band)
                 assembly.deliver(band, column: column)
             }
             let finished = done.wrappingAdd(1, ordering: .relaxed).newValue
@@ -65,4 +65,9 @@ private func band(
     metadata.signMethod = sign.method
     metadata.signConfidence = sign.confidence
     return assembly.finish(metadata)
+}
+
+/// Keeps a worker's memory from one column to the next. Each is used by one thread at a time.
+private final class Worker: @unchecked Sendable {
+    var voxelizer = ColumnVoxelizer()
 }
