@@ -53,7 +53,7 @@ struct BoundaryChain {
     }
 
     /// Whether every directed edge of the triangles is met by its opposite as often.
-    private static func cancels(_ triangles: [UInt32]) -> Bool {
+    static func cancels(_ triangles: [UInt32]) -> Bool {
         // Two independent sums: a mesh that is not closed passes with probability 2⁻¹²⁸.
         var first: UInt64 = 0
         var second: UInt64 = 0

@@ -15,6 +15,8 @@ struct SignPlan: Sendable {
     var caps = TriangleMesh()
     /// Its winding number is subtracted.
     var residual: WindingTree?
+    /// Whether the mesh was found to have no inside.
+    var hasNoInside = false
     var method = GridMetadata.SignMethod.none
     var confidence = 1.0
 
@@ -59,8 +61,9 @@ extension SignPlan {
     /// The plan for a mesh, as the options ask.
     static func make(_ mesh: TriangleMesh, grid: VoxelGrid, options: VoxelizeOptions) -> SignPlan {
         switch options.sign {
-        case .none: SignPlan()
-        default: winding(mesh, map: grid.sourceToIndex)
+        case .none, .flood, .parity: SignPlan()
+        case .auto: auto(mesh, map: grid.sourceToIndex)
+        case .winding: winding(mesh, map: grid.sourceToIndex)
         }
     }
 }

@@ -57,6 +57,26 @@ private func band(
             options.progress?(finished, columns.count)
         }
     }
+    var volume = assembly.finish(metadata(grid, sign: sign, options: options))
+    if options.sign == .parity {
+        let parity = ParitySign(mesh, box: grid.box, volume, threads: options.threads)
+        volume.negate(parity.inside)
+        volume.metadata.signMethod = .parity
+        volume.metadata.signConfidence = parity.confidence
+    } else if options.sign == .flood || sign.hasNoInside {
+        let flood = FloodSign(volume)
+        volume.negate(flood.inside)
+        if options.sign == .flood || flood.hasInside {
+            volume.metadata.signMethod = .flood
+            volume.metadata.signConfidence = flood.confidence
+        } else {
+            volume.metadata.signMethod = .none
+        }
+    }
+    return volume
+}
+
+private func metadata(_ grid: VoxelGrid, sign: SignPlan, options: VoxelizeOptions) -> GridMetadata {
     var metadata = GridMetadata(name: "sdf", kind: options.sign == .none ? .udf : .sdf, resolution: grid.resolution)
     metadata.indexToWorld = grid.indexToWorld
     metadata.worldToSource = grid.worldToSource
@@ -64,7 +84,28 @@ private func band(
     metadata.background = metadata.truncation
     metadata.signMethod = sign.method
     metadata.signConfidence = sign.confidence
-    return assembly.finish(metadata)
+    return metadata
+}
+
+extension SparseVolume {
+    /// Turns the values of the voxels whose bits are set negative.
+    /// - Parameter inside: eight words a brick.
+    fileprivate mutating func negate(_ inside: borrowing Buffer<UInt64>) {
+        for brick in 0..<brickCount {
+            var row = offsets.pointer[brick]
+            for word in 0..<8 {
+                var bits = masks.pointer[8 * brick + word]
+                while bits != 0 {
+                    let flag = bits & ~(bits &- 1)
+                    let value = values.pointer[row]
+                    // Zero stays +0: it is on the surface, on neither side.
+                    if inside.pointer[8 * brick + word] & flag != 0, value > 0 { values.pointer[row] = -value }
+                    row += 1
+                    bits &= bits &- 1
+                }
+            }
+        }
+    }
 }
 
 /// Keeps a worker's memory from one column to the next. Each is used by one thread at a time.

@@ -23,7 +23,10 @@ struct WindingLines: ~Copyable {
     mutating func begin() { found.count = 0 }
 
     /// Adds the crossings of a triangle, counted `weight` times, with the lines of the column at voxels `x0`, `y0`.
-    mutating func add(_ corners: (Vector3d, Vector3d, Vector3d), weight: Int, x0: Int, y0: Int) {
+    /// Unsigned, every crossing counts up, whichever way the triangle faces.
+    mutating func add(
+        _ corners: (Vector3d, Vector3d, Vector3d), weight: Int, isSigned: Bool = true, x0: Int, y0: Int
+    ) {
         let (a, b, c) = corners
         let lowX = min(a.x, b.x, c.x)
         let highX = max(a.x, b.x, c.x)
@@ -46,7 +49,7 @@ struct WindingLines: ~Copyable {
             let j1 = min(y0 + Self.width - 1, Int(to.x.rounded(.down)))
             guard j0 <= j1 else { continue }
             // An outward face towards +z is left on the way up.
-            let change = upwards ? -weight : weight
+            let change = upwards && isSigned ? -weight : weight
             let slope = (to.y - from.y) / (to.x - from.x)
             for j in j0...j1 {
                 let z = from.y + (Double(j) - from.x) * slope
