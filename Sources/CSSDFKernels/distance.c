@@ -17,9 +17,9 @@ typedef _Bool vb __attribute__((ext_vector_type(16)));
 typedef double vd __attribute__((ext_vector_type(8)));
 typedef long vl __attribute__((ext_vector_type(8)));
 
-// Half the diagonal of the voxel centres of a brick (8³), and of a block (2×4×4).
+// Half the diagonal of the voxel centres of a brick (8³), and of a block (2³).
 #define BRICK_RADIUS 6.0621779f
-#define BLOCK_RADIUS 2.1794495f
+#define BLOCK_RADIUS 0.8660254f
 
 // A tile's first voxel, seen from its middle.
 #define TILE_X -15.5f
@@ -31,7 +31,6 @@ typedef long vl __attribute__((ext_vector_type(8)));
 #define SELECT_F(mask, a, b) ((vf)(((vi)(a) & (mask)) | ((vi)(b) & ~(mask))))
 #define SELECT_D(mask, a, b) ((vd)(((vl)(a) & (mask)) | ((vl)(b) & ~(mask))))
 #define LANE_NUMBERS ((vi){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})
-#define MAXIMUM(v) __builtin_reduce_max(v)
 #define BITS(comparison) lanes_set(__builtin_convertvector(comparison, vb))
 
 static inline __attribute__((always_inline)) unsigned lanes_set(vb mask) {
@@ -107,7 +106,7 @@ size_t ssdf_tile_pairs(const struct ssdf_triangle_frame *frames, size_t count, f
                                pair_squared, nearest);
 }
 
-size_t ssdf_brick_scratch(size_t count) { return count * 16 * (sizeof(float) + sizeof(uint32_t)) + 64; }
+size_t ssdf_brick_scratch(size_t count) { return count * (64 * sizeof(float) + 32 * sizeof(uint32_t)) + 64; }
 
 int ssdf_brick_distances_isa(int isa, const struct ssdf_triangle_frame *frames, const uint32_t *list, size_t count,
                              int brick, float limit, float tolerance, void *scratch, float *squared,

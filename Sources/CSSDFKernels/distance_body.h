@@ -190,74 +190,66 @@ static int BODY(brick_distances)(const struct ssdf_triangle_frame *frames, const
                                  int brick, float limit, float tolerance, void *scratch, float *squared,
                                  uint64_t *active, uint64_t *doubtful) {
     const float origin[3] = {TILE_X + 8 * (brick >> 5), TILE_Y + 8 * (brick >> 3 & 3), TILE_Z + 8 * (brick & 7)};
-    // Sixteen blocks of 2×4×4 voxels. A triangle matters in a block only when its distance from the block's centre is
-    // within twice the block's radius of the nearest one's: both distances change by at most the radius.
-    const vf block_x = {0.5f, 0.5f, 0.5f, 0.5f, 2.5f, 2.5f, 2.5f, 2.5f, 4.5f, 4.5f, 4.5f, 4.5f, 6.5f, 6.5f, 6.5f, 6.5f};
-    const vf block_y = {1.5f, 1.5f, 5.5f, 5.5f, 1.5f, 1.5f, 5.5f, 5.5f, 1.5f, 1.5f, 5.5f, 5.5f, 1.5f, 1.5f, 5.5f, 5.5f};
-    const vf block_z = {1.5f, 5.5f, 1.5f, 5.5f, 1.5f, 5.5f, 1.5f, 5.5f, 1.5f, 5.5f, 1.5f, 5.5f, 1.5f, 5.5f, 1.5f, 5.5f};
-    const vf lane_y = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
-    const vf lane_z = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};
-    // Distance of a block's voxels from its centre.
-    const vf spread = __builtin_elementwise_sqrt((lane_y - 1.5f) * (lane_y - 1.5f) + (lane_z - 1.5f) * (lane_z - 1.5f) + 0.25f);
     const vf infinite = __builtin_inff();
+    // 64 blocks of 2×2×2 voxels, in four layers along x. A triangle matters in a block only when its distance from the
+    // block's centre is within twice the block's radius of the nearest one's: both distances change by at most the
+    // radius from the centre to any voxel.
+    const vf block_y = {0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6};
+    const vf block_z = {0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6};
+    const vf cx = origin[0] + 0.5f, cy = block_y + (origin[1] + 0.5f), cz = block_z + (origin[2] + 0.5f);
     float *centre = scratch;
-    uint32_t *picked = (uint32_t *)(centre + 16 * count);
-    vf cx = block_x + origin[0], cy = block_y + origin[1], cz = block_z + origin[2];
-    vf nearest = infinite;
+    uint32_t *picked = (uint32_t *)(centre + 64 * count);
+    vf nearest[4] = {infinite, infinite, infinite, infinite};
     for (size_t t = 0; t < count; t++) {
-        vf d = BODY(distance)(frames + list[t], cx, cy, cz);
-        nearest = MIN(nearest, d);
-        memcpy(centre + 16 * t, &d, sizeof d);
+        const struct ssdf_triangle_frame *f = frames + list[t];
+        vf x = f->u[0] * cx + f->u[1] * cy + f->u[2] * cz;
+        vf y = f->v[0] * cx + f->v[1] * cy + f->v[2] * cz;
+        vf z = f->n[0] * cx + f->n[1] * cy + f->n[2] * cz + f->plane;
+        for (int layer = 0; layer < 4; layer++) {
+            float step = 2 * layer;
+            vf d = BODY(flat)(f, x + step * f->u[0], y + step * f->v[0], z + step * f->n[0]);
+            nearest[layer] = MIN(nearest[layer], d);
+            memcpy(centre + 64 * t + 16 * layer, &d, sizeof d);
+        }
     }
     const float slack = 1e-4f;
-    vf near = __builtin_elementwise_sqrt(nearest);
-    vf reach = MIN(near + (2 * BLOCK_RADIUS + slack), (vf)(limit + BLOCK_RADIUS + slack));
-    // A block whose nearest triangle is out of reach keeps none at all.
-    vf reach2 = SELECT_F(near > limit + BLOCK_RADIUS + slack, (vf)-1.0f, reach * reach);
-    uint32_t counts[16] = {0}, closest[16] = {0};
+    vf reach2[4];
+    for (int layer = 0; layer < 4; layer++) {
+        vf near = __builtin_elementwise_sqrt(nearest[layer]);
+        vf reach = MIN(near + (2 * BLOCK_RADIUS + slack), (vf)(limit + BLOCK_RADIUS + slack));
+        // A block whose nearest triangle is out of reach keeps none at all.
+        reach2[layer] = SELECT_F(near > limit + BLOCK_RADIUS + slack, (vf)-1.0f, reach * reach);
+    }
+    // Two blocks that are neighbours in z make a slab of 2×2×4 voxels: sixteen lanes, and a list of its own.
+    uint32_t counts[32] = {0};
     for (size_t t = 0; t < count; t++) {
-        vf d;
-        memcpy(&d, centre + 16 * t, sizeof d);
-        unsigned keep = BITS(d <= reach2), best = BITS(d == nearest) & keep;
-        while (keep) {
-            int block = __builtin_ctz(keep);
-            keep &= keep - 1;
-            picked[(size_t)block * count + counts[block]++] = (uint32_t)t;
+        uint32_t slabs = 0;
+        for (int layer = 0; layer < 4; layer++) {
+            vf d;
+            memcpy(&d, centre + 64 * t + 16 * layer, sizeof d);
+            unsigned keep = BITS(d <= reach2[layer]);
+            keep = (keep | keep >> 1) & 0x5555;
+            keep = (keep | keep >> 1) & 0x3333;
+            keep = (keep | keep >> 2) & 0x0f0f;
+            slabs |= ((keep | keep >> 4) & 0xff) << (8 * layer);
         }
-        while (best) {
-            closest[__builtin_ctz(best)] = (uint32_t)t;
-            best &= best - 1;
+        while (slabs) {
+            int slab = __builtin_ctz(slabs);
+            slabs &= slabs - 1;
+            picked[(size_t)slab * count + counts[slab]++] = list[t];
         }
     }
-    for (int block = 0; block < 16; block++) {
-        vf low = infinite, high = infinite;
-        float *out = squared + (block >> 2) * 128 + (block >> 1 & 1) * 32 + (block & 1) * 4;
-        if (counts[block]) {
-            vf px = (vf)(origin[0] + 2 * (block >> 2));
-            vf py = lane_y + (origin[1] + 4 * (block >> 1 & 1)), pz = lane_z + (origin[2] + 4 * (block & 1));
-            const uint32_t *mine = picked + (size_t)block * count;
-            float bound = __builtin_inff();
-            for (size_t step = 0; step <= counts[block]; step++) {
-                // The nearest first: it tightens the bound for all others.
-                uint32_t t = step ? mine[step - 1] : closest[block];
-                if (step && (t == closest[block] || centre[16 * (size_t)t + block] > bound)) continue;
-                const struct ssdf_triangle_frame *f = frames + list[t];
-                vf x = f->u[0] * px + f->u[1] * py + f->u[2] * pz;
-                vf y = f->v[0] * px + f->v[1] * py + f->v[2] * pz;
-                vf z = f->n[0] * px + f->n[1] * py + f->n[2] * pz + f->plane;
-                low = MIN(low, BODY(flat)(f, x, y, z));
-                high = MIN(high, BODY(flat)(f, x + f->u[0], y + f->v[0], z + f->n[0]));
-                if (!step || (step & 7) == 0) {
-                    float most = MAXIMUM(__builtin_elementwise_sqrt(MAX(low, high)) + spread);
-                    most = (most < limit + BLOCK_RADIUS ? most : limit + BLOCK_RADIUS) + slack;
-                    bound = most * most;
-                }
-            }
-        }
-        for (int row = 0; row < 4; row++) {
-            memcpy(out + row * 8, (const float *)&low + row * 4, 16);
-            memcpy(out + 64 + row * 8, (const float *)&high + row * 4, 16);
-        }
+    const vf lane_x = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
+    const vf lane_y = {0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1};
+    const vf lane_z = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};
+    for (int slab = 0; slab < 32; slab++) {
+        vf low = infinite;
+        const uint32_t *mine = picked + (size_t)slab * count;
+        vf px = lane_x + (origin[0] + 2 * (slab >> 3)), py = lane_y + (origin[1] + 2 * (slab >> 1 & 3));
+        vf pz = lane_z + (origin[2] + 4 * (slab & 1));
+        for (size_t n = 0; n < counts[slab]; n++) low = MIN(low, BODY(distance)(frames + mine[n], px, py, pz));
+        float *out = squared + (slab >> 3) * 128 + (slab >> 1 & 3) * 16 + (slab & 1) * 4;
+        for (int row = 0; row < 4; row++) memcpy(out + (row >> 1) * 64 + (row & 1) * 8, (const float *)&low + row * 4, 16);
     }
     const float limit2 = limit * limit;
     const float sure = limit2 * (1 - tolerance), possible = limit2 * (1 + tolerance);

@@ -127,9 +127,14 @@ struct Bodies {
         return sum
     }
 
-    /// Which bodies are to be turned round: solid ones face outwards, those inside an odd number of others inwards.
+    /// Which bodies are to be turned round.
+    ///
+    /// An outermost solid faces outwards. What is inside it keeps its bearing towards it when that is the opposite one: it
+    /// is the wall of a cavity. Where both face one way, walls of cavities and solids in them take turns with depth.
     func orientations() -> [Bool] {
         var depth = [Int](repeating: 0, count: bodies.count)
+        // The largest body around each: the outermost.
+        var outermost = Array(bodies.indices)
         for (outer, body) in bodies.enumerated() where body.isSolid {
             let within = bodies.indices.filter {
                 $0 != outer && bodies[$0].isSolid && all(bodies[$0].box.minimum .> body.box.minimum)
@@ -137,10 +142,16 @@ struct Bodies {
             }
             guard !within.isEmpty else { continue }
             let tree = WindingTree(shell(body))
-            for inner in within where isInside(bodies[inner], tree) { depth[inner] += 1 }
+            for inner in within where isInside(bodies[inner], tree) {
+                depth[inner] += 1
+                if abs(body.volume) > abs(bodies[outermost[inner]].volume) { outermost[inner] = outer }
+            }
         }
         return bodies.indices.map { n in
-            bodies[n].isSolid && (bodies[n].volume < 0) != (depth[n] % 2 == 1)
+            guard bodies[n].isSolid else { return false }
+            let isNegative = bodies[n].volume < 0
+            let isOpposed = isNegative != (bodies[outermost[n]].volume < 0)
+            return isNegative != (isOpposed || depth[n] % 2 == 1)
         }
     }
 

@@ -20,7 +20,7 @@ struct BandPlan: ~Copyable, Sendable {
 ///
 /// A column is cut into tiles of 32×32×64 voxels. In a tile, triangles become frames in single precision; each frame is
 /// tried against the centres of the tile's 128 bricks, and what a brick keeps is tried against the centres of its
-/// blocks, so that in the end a voxel meets few triangles besides its nearest.
+/// blocks of 2×2×2 voxels, so that in the end a voxel meets few triangles besides its nearest.
 struct ColumnVoxelizer: ~Copyable {
     private static let tileHeight = 64
     private static let bricksInTile = 128

@@ -175,7 +175,8 @@ import Testing
     @Test(arguments: FixtureMesh.clean.map(\.name))
     func parityIsRightOnCleanMeshes(name: String) throws {
         let mesh = FixtureMesh.named(name).mesh
-        let result = try Self.wrongShare(mesh.flippingFaces(share: 0.5, seed: 1), clean: mesh, resolution: 64, sign: .parity)
+        let result = try Self.wrongShare(
+            mesh.flippingFaces(share: 0.5, seed: 1), clean: mesh, resolution: 64, sign: .parity)
         #expect(result.share == 0 && result.method == "parity" && result.confidence == 1, "\(name): \(result)")
     }
 }
