@@ -65,6 +65,8 @@ let package = Package(
         tool("ssdf-extract", ["SSDFMesh", "SSDFVolume"]),
         tool("ssdf-inspect", ["SSDFMesh", "SSDFVolume", "SSDFImage"]),
 
+        tool("ssdf-model", ["SSDFNeural", "SSDFTensor"]),
+
         // The Assimp child: mesh formats that have no reader of our own, behind a process boundary.
         .systemLibrary(name: "CAssimp", pkgConfig: "assimp", providers: [.apt(["libassimp-dev"])]),
         tool("ssdf-import", ["CAssimp", "CSSDFKernels"]),
@@ -83,7 +85,7 @@ let package = Package(
         tests("SSDFMeshTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes", "CSSDFKernels"]),
         tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
         tests("CommandTests", ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
-        tests("SSDFNeuralTests", ["SSDFNeural", "SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
+        tests("SSDFNeuralTests", ["SSDFNeural", "SSDFTensor", "CSSDFKernels", "CZlib", "FixtureMeshes"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
