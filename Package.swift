@@ -76,6 +76,14 @@ let package = Package(
             name: "mesh-files-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/MeshFiles",
             exclude: ["run"], swiftSettings: swift6),
 
+        // Measurements; each prints a table and JSON.
+        .executableTarget(
+            name: "ssdf-bench-neural",
+            dependencies: [
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "COpenBLAS", "FixtureMeshes",
+            ],
+            path: "Tests/Benchmarks/neural", swiftSettings: swift6),
+
         // Tests.
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh"]),
         tests("SSDFCoreTests", []),

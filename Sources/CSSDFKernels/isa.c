@@ -35,3 +35,12 @@ const char *ssdf_isa_name(void) {
     static const char *const names[] = {"scalar", "avx2", "avx512"};
     return names[chosen];
 }
+
+int ssdf_processor_has_bf16(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+    return 0;
+#endif
+}

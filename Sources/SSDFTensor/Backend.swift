@@ -47,6 +47,10 @@ package protocol Backend: Sendable {
     func convolve(_ x: Tensor, kernel: Tensor, bias: Tensor?, map: KernelMap, into y: Tensor)
     func convolveGradients(
         _ x: Tensor, kernel: Tensor, dy: Tensor, map: KernelMap, dx: Tensor?, dKernel: Tensor?, dBias: Tensor?)
+    func convolveVolume(
+        _ x: Tensor, weight: Tensor, bias: Tensor?, window: VolumeWindow, transposed: Bool, into y: Tensor)
+    func volumeKernelGradient(fine: Tensor, coarse: Tensor, window: VolumeWindow, into dWeight: Tensor)
+    func pixelShuffle(_ x: Tensor, into y: Tensor, inverse: Bool)
 
     // Attention
     func attention(

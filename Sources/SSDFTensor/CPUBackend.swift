@@ -22,6 +22,18 @@ package struct CPUBackend: Backend {
         product = .shared
     }
 
+    /// Whether linear layers multiply in bf16.
+    var usesBrainFloat: Bool {
+        switch precision {
+        case .f32: false
+        case .bf16: true
+        case .auto: BrainFloatProduct.isNative
+        }
+    }
+
+    /// Whether the engine's own product kernel has registers wide enough to keep up with the libraries'.
+    var hasWideKernels: Bool { kernels.panel >= 16 }
+
     var kernels: ssdf_neural_kernels { table.value.pointee }
 
     /// Runs `body` over `0..<count` in ranges of `grain`. The body writes only to what belongs to its own indices.

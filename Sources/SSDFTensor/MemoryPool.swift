@@ -93,6 +93,8 @@ final class Block: Sendable {
 package final class Storage: @unchecked Sendable {
     private let block: Block
     private let pool: MemoryPool?
+    /// A form of these weights that a product library works with, made when first needed.
+    private let derived = Mutex<(any Sendable)?>(nil)
 
     fileprivate init(block: Block, pool: MemoryPool) {
         self.block = block
@@ -106,6 +108,19 @@ package final class Storage: @unchecked Sendable {
     }
 
     package var pointer: UnsafeMutablePointer<Float> { block.buffer.pointer }
+
+    /// What `make` makes from the contents, kept until they change.
+    func derived<Form: Sendable>(_ make: () -> Form) -> Form {
+        derived.withLock {
+            if let form = $0 as? Form { return form }
+            let form = make()
+            $0 = form
+            return form
+        }
+    }
+
+    /// Says that the contents have been written again.
+    package func noteChange() { derived.withLock { $0 = nil } }
 
     deinit { pool?.takeBack(block) }
 }

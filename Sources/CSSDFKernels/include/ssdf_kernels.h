@@ -21,6 +21,9 @@ int ssdf_isa(void);
 // The best the processor has, whatever SSDF_ISA says.
 int ssdf_processor_isa(void);
 
+// Whether the processor has instructions for products of bf16 numbers.
+int ssdf_processor_has_bf16(void);
+
 // Its name: "scalar", "avx2" or "avx512".
 const char *_Nonnull ssdf_isa_name(void);
 

@@ -27,24 +27,48 @@ INLINE size_t N(lane_offset)(const int32_t *rows, size_t row, size_t group, size
     return token * stride + head * dimension;
 }
 
-// to[d, lane] = factor · from[row first + lane, d]; lanes beyond the rows repeat zero.
+// to[d, lane] = factor · from[row first + lane, d], in blocks of LANES × LANES; lanes beyond the rows are zero.
 static void N(transpose_in)(const float *from, size_t stride, const int32_t *rows, size_t group, size_t dimension,
                             size_t first, size_t lanes, float factor, float *to) {
-    for (size_t lane = 0; lane < PANEL; lane++) {
-        if (lane >= lanes) {
-            for (size_t d = 0; d < dimension; d++) to[d * PANEL + lane] = 0;
-            continue;
+    for (size_t start = 0; start < PANEL; start += LANES) {
+        const float *row[LANES];
+        for (size_t l = 0; l < LANES; l++) {
+            size_t lane = start + l;
+            row[l] = lane < lanes ? from + N(lane_offset)(rows, first + lane, group, stride, dimension) : 0;
         }
-        const float *row = from + N(lane_offset)(rows, first + lane, group, stride, dimension);
-        for (size_t d = 0; d < dimension; d++) to[d * PANEL + lane] = factor * row[d];
+        for (size_t d = 0; d < dimension; d += LANES) {
+            size_t deep = dimension - d < LANES ? dimension - d : LANES;
+            V block[LANES];
+            for (size_t l = 0; l < LANES; l++)
+                block[l] = !row[l]          ? N(splat)(0)
+                           : deep == LANES ? N(load)(row[l] + d) * factor
+                                           : N(load_some)(row[l] + d, deep, 0) * factor;
+            N(transpose)(block);
+            for (size_t i = 0; i < deep; i++) N(store)(to + (d + i) * PANEL + start, block[i]);
+        }
     }
 }
 
+// to[row first + lane, d] = factor[lane] · from[d, lane]
 static void N(transpose_out)(const float *from, float *to, size_t stride, const int32_t *rows, size_t group,
                              size_t dimension, size_t first, size_t lanes, const float *factor) {
-    for (size_t lane = 0; lane < lanes; lane++) {
-        float *row = to + N(lane_offset)(rows, first + lane, group, stride, dimension);
-        for (size_t d = 0; d < dimension; d++) row[d] = from[d * PANEL + lane] * factor[lane];
+    for (size_t start = 0; start < lanes; start += LANES) {
+        size_t some = lanes - start < LANES ? lanes - start : LANES;
+        V scale = N(load)(factor + start);
+        for (size_t d = 0; d < dimension; d += LANES) {
+            size_t deep = dimension - d < LANES ? dimension - d : LANES;
+            V block[LANES];
+            for (size_t i = 0; i < LANES; i++)
+                block[i] = i < deep ? N(load)(from + (d + i) * PANEL + start) * scale : N(splat)(0);
+            N(transpose)(block);
+            for (size_t l = 0; l < some; l++) {
+                float *row = to + N(lane_offset)(rows, first + start + l, group, stride, dimension) + d;
+                if (deep == LANES)
+                    N(store)(row, block[l]);
+                else
+                    N(store_some)(row, block[l], deep);
+            }
+        }
     }
 }
 

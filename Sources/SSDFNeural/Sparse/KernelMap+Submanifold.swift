@@ -1,3 +1,4 @@
+import CSSDFKernels
 import SSDFCore
 import SSDFTensor
 
@@ -6,23 +7,20 @@ extension KernelMap {
     /// (w mod 3 − 1, ⌊w/3⌋ mod 3 − 1, ⌊w/9⌋ − 1): x varies fastest (SPEC Q1).
     ///
     /// Where coordinates repeat, neighbours see the first row.
-    /// - Complexity: O(rows); 27 look-ups a row in a 6×6×6 neighbourhood that is put together once for each 4×4×4 block.
+    /// - Complexity: O(rows): 27 look-ups a row, twice, in 4×4×4 blocks whose neighbours are found by hashing.
     static func submanifold(_ coordinates: CoordinateSet, threads: Int) -> KernelMap {
         let blocks = BlockTable(coordinates)
         let count = coordinates.count
         let tiles = (count + tileRows - 1) / tileRows
         let starts = Buffer<Int>(zeros: tiles * 27 + 1)
         let startsPointer = Unchecked(starts.pointer)
-        // The position of tap 0 … 26 relative to the voxel, in the neighbourhood's z-fastest order.
-        let offsets = (0..<27).map { tap in (tap % 3 - 1) * 36 + (tap / 3 % 3 - 1) * 6 + (tap / 9 - 1) }
+        let table = blocks.neighbourTable(threads: threads)
+        let tablePointer = Unchecked(table)
         parallelFor(tiles, threads: threads, grain: 8) { range in
-            var neighbourhood = Neighbourhood(blocks)
             for tile in range {
-                let counts = startsPointer.value + tile * 27 + 1
-                for row in tile * tileRows..<min((tile + 1) * tileRows, count) {
-                    let centre = neighbourhood.move(toRow: row)
-                    for tap in 0..<27 { counts[tap] &+= centre[offsets[tap]] >= 0 ? 1 : 0 }
-                }
+                let first = tile * tileRows
+                ssdf_count_neighbours(
+                    tablePointer.value, first, min(tileRows, count - first), startsPointer.value + tile * 27 + 1)
             }
         }
         for place in 1..<starts.count { starts.pointer[place] &+= starts.pointer[place - 1] }
@@ -31,24 +29,14 @@ extension KernelMap {
         let outputs = Buffer<UInt16>(uninitialized: pairs)
         let (inputsPointer, outputsPointer) = (Unchecked(inputs.pointer), Unchecked(outputs.pointer))
         parallelFor(tiles, threads: threads, grain: 8) { range in
-            var neighbourhood = Neighbourhood(blocks)
-            withUnsafeTemporaryAllocation(of: Int.self, capacity: 27) { next in
-                for tile in range {
-                    for tap in 0..<27 { next[tap] = startsPointer.value[tile * 27 + tap] }
-                    let first = tile * tileRows
-                    for row in first..<min(first + tileRows, count) {
-                        let centre = neighbourhood.move(toRow: row)
-                        for tap in 0..<27 {
-                            let input = centre[offsets[tap]]
-                            guard input >= 0 else { continue }
-                            inputsPointer.value[next[tap]] = input
-                            outputsPointer.value[next[tap]] = UInt16(truncatingIfNeeded: row &- first)
-                            next[tap] &+= 1
-                        }
-                    }
-                }
+            for tile in range {
+                let first = tile * tileRows
+                ssdf_list_neighbours(
+                    tablePointer.value, first, min(tileRows, count - first), startsPointer.value + tile * 27,
+                    inputsPointer.value, outputsPointer.value)
             }
         }
+        withExtendedLifetime(blocks) {}
         return KernelMap(
             inputRows: count, outputRows: count, taps: 27, isSymmetric: !blocks.hasDuplicates, starts: starts,
             inputs: inputs, outputs: outputs)
@@ -61,12 +49,14 @@ private final class BlockTable: Sendable {
     let blockOfRow: Buffer<Int32>
     /// Place of each row in its block: x·16 + y·4 + z of the local position.
     let placeOfRow: Buffer<UInt8>
-    /// `[blocks, 64]`: row, or −1.
+    /// `[blocks + 1, 64]`: row, or −1; the last block is empty and stands for all that do not exist.
     let table: Buffer<Int32>
     /// `[blocks]`
     let keys: Buffer<SIMD4<Int32>>
     let hasDuplicates: Bool
     private let slots: Buffer<Int32>
+    /// `[blocks, 27]`: the blocks around a block, (dx + 1)·9 + (dy + 1)·3 + dz + 1.
+    private let around: Buffer<Int32>
 
     init(_ coordinates: CoordinateSet) {
         let count = coordinates.count
@@ -92,8 +82,8 @@ private final class BlockTable: Sendable {
             blockOfRow.pointer[row] = last
             placeOfRow.pointer[row] = UInt8(truncatingIfNeeded: (c.y & 3) << 4 | (c.z & 3) << 2 | (c.w & 3))
         }
-        let table = Buffer<Int32>(uninitialized: keys.count * 64)
-        table.pointer.update(repeating: -1, count: keys.count * 64)
+        let table = Buffer<Int32>(uninitialized: (keys.count + 1) * 64)
+        table.pointer.update(repeating: -1, count: (keys.count + 1) * 64)
         var hasDuplicates = false
         for row in 0..<count {
             let cell = table.pointer + Int(blockOfRow.pointer[row]) * 64 + Int(placeOfRow.pointer[row])
@@ -105,6 +95,25 @@ private final class BlockTable: Sendable {
         self.hasDuplicates = hasDuplicates
         self.slots = slots
         self.keys = Buffer(keys)
+        around = Buffer(uninitialized: keys.count * 27)
+    }
+
+    /// What the kernels need; valid while this table lives.
+    func neighbourTable(threads: Int) -> ssdf_neighbour_table {
+        let count = keys.count
+        parallelFor(count, threads: threads, grain: 256) { range in
+            for block in range {
+                for place in 0..<27 {
+                    let step = SIMD4<Int32>(
+                        0, Int32(place / 9 - 1), Int32(place / 3 % 3 - 1), Int32(place % 3 - 1))
+                    let other = place == 13 ? block : self.block(at: self.keys.pointer[block] &+ step)
+                    self.around.pointer[block * 27 + place] = Int32(other < 0 ? count : other)
+                }
+            }
+        }
+        return ssdf_neighbour_table(
+            block_of_row: blockOfRow.pointer, place_of_row: placeOfRow.pointer, around: around.pointer,
+            rows: table.pointer)
     }
 
     private static func emptySlots(_ count: Int) -> Buffer<Int32> {
@@ -147,64 +156,5 @@ private final class BlockTable: Sendable {
             slot = (slot + 1) & mask
         }
         return -1
-    }
-}
-
-/// A block with a border one voxel wide: 6×6×6 row numbers, z fastest. Rows that follow each other mostly share one.
-private struct Neighbourhood: ~Copyable {
-    private let blocks: BlockTable
-    private let cells: Buffer<Int32>
-    private var current: Int32 = -1
-
-    init(_ blocks: BlockTable) {
-        self.blocks = blocks
-        cells = Buffer(uninitialized: 216)
-    }
-
-    /// The cell of a row; neighbours lie at ±36, ±6 and ±1.
-    mutating func move(toRow row: Int) -> UnsafePointer<Int32> {
-        let block = blocks.blockOfRow.pointer[row]
-        if block != current {
-            current = block
-            assemble(Int(block))
-        }
-        let place = Int(blocks.placeOfRow.pointer[row])
-        let (x, y, z) = (place >> 4, place >> 2 & 3, place & 3)
-        let cell: Int = (x + 1) * 36 + (y + 1) * 6 + z + 1
-        return UnsafePointer(cells.pointer + cell)
-    }
-
-    private func assemble(_ block: Int) {
-        let key = blocks.keys.pointer[block]
-        for dx in -1...1 {
-            for dy in -1...1 {
-                for dz in -1...1 {
-                    let step = SIMD4<Int32>(0, Int32(dx), Int32(dy), Int32(dz))
-                    let other = dx == 0 && dy == 0 && dz == 0 ? block : blocks.block(at: key &+ step)
-                    copy(other, dx, dy, dz)
-                }
-            }
-        }
-    }
-
-    /// Copies the part of a neighbouring block that the border shows.
-    private func copy(_ block: Int, _ dx: Int, _ dy: Int, _ dz: Int) {
-        func range(_ d: Int) -> (to: Int, from: Int, count: Int) {
-            d < 0 ? (0, 3, 1) : d > 0 ? (5, 0, 1) : (1, 0, 4)
-        }
-        let (x, y, z) = (range(dx), range(dy), range(dz))
-        for i in 0..<x.count {
-            for j in 0..<y.count {
-                let cell: Int = (x.to + i) * 36 + (y.to + j) * 6 + z.to
-                let to = cells.pointer + cell
-                if block < 0 {
-                    for k in 0..<z.count { to[k] = -1 }
-                } else {
-                    let place: Int = (x.from + i) * 16 + (y.from + j) * 4 + z.from
-                    let from = blocks.table.pointer + (block * 64 + place)
-                    for k in 0..<z.count { to[k] = from[k] }
-                }
-            }
-        }
     }
 }

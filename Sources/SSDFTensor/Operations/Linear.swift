@@ -61,10 +61,40 @@ extension CPUBackend {
     package func linear(_ x: Tensor, weight: Tensor, bias: Tensor?, into y: Tensor) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         let rows = x.count / inputs
+        if usesBrainFloat {
+            linearBrainFloat(x, weight: weight, rows: rows, into: y)
+            if let bias { add(y, bias, scale: 1, broadcast: .row, into: y) }
+            return
+        }
+        if hasWideKernels {
+            multiplyPacked(x.pointer, rows: rows, weight, transposed: true, start: bias, into: y.pointer)
+            return
+        }
         if let bias { fillRows(y, rows: rows, with: bias) }
         multiply(
             m: rows, n: outputs, k: inputs, x.pointer, stride: inputs, weight.pointer, stride: inputs,
             transposeB: true, into: y.pointer, stride: outputs, accumulating: bias != nil)
+    }
+
+    /// The forward product in bf16. Gradients are f32 at every precision.
+    private func linearBrainFloat(_ x: Tensor, weight: Tensor, rows: Int, into y: Tensor) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        let product = weight.storage.derived { BrainFloatProduct(weight) }
+        let tile = BrainFloatProduct.tileRows
+        let tiles = (rows + tile - 1) / tile
+        // Two bf16 numbers in the room of a float.
+        let size = (tile * inputs + 1) / 2
+        let memory = scratch(min(threads, max(tiles, 1)) * size)
+        parallel(tiles) { worker, range in
+            for index in range {
+                let first = index * tile
+                let rounded = UnsafeMutableRawPointer(memory.pointer + worker * size)
+                    .assumingMemoryBound(to: UInt16.self)
+                product.multiply(
+                    rows: min(tile, rows - first), x.pointer + first * inputs, rounded: rounded,
+                    into: y.pointer + first * outputs)
+            }
+        }
     }
 
     /// dx = dy·W, dW = dyᵀ·x, db = Σ rows of dy.
@@ -73,7 +103,9 @@ extension CPUBackend {
     ) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         let rows = x.count / inputs
-        if let dx {
+        if let dx, hasWideKernels {
+            multiplyPacked(dy.pointer, rows: rows, weight, transposed: false, start: nil, into: dx.pointer)
+        } else if let dx {
             multiply(
                 m: rows, n: inputs, k: outputs, dy.pointer, stride: outputs, weight.pointer, stride: inputs,
                 into: dx.pointer, stride: inputs)
@@ -84,6 +116,54 @@ extension CPUBackend {
                 stride: inputs, into: dWeight.pointer, stride: inputs)
         }
         if let dBias { sum(dy.viewed(as: [rows, outputs]), times: nil, kept: .row, into: dBias) }
+    }
+
+    /// y = x·Wᵀ (`transposed`) or x·W, plus `start` in every row, by the product kernel: the weight is packed once, the
+    /// rows are read where they lie, and row tiles share nothing.
+    private func multiplyPacked(
+        _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, transposed: Bool, start: Tensor?,
+        into y: UnsafeMutablePointer<Float>
+    ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        let (depth, columns) = transposed ? (inputs, outputs) : (outputs, inputs)
+        let panel = kernels.panel
+        // Panels are packed and multiplied one by one: a range of columns is a matrix of its own.
+        let strips = (columns + panel - 1) / panel
+        let stripSize = kernels.packed_count(depth, panel)
+        let packed = scratch(strips * stripSize)
+        parallel(strips) { _, range in
+            for strip in range {
+                let first = strip * panel
+                kernels.pack(
+                    weight.pointer + (transposed ? first * inputs : first), transposed ? 1 : inputs,
+                    transposed ? inputs : 1, depth, min(panel, columns - first), packed.pointer + strip * stripSize)
+            }
+        }
+        let tile = rows >= 4096 ? 192 : 96
+        let tiles = (rows + tile - 1) / tile
+        // Few rows: strips are shared out as well.
+        let parts = tiles >= 24 ? 1 : min(strips, max(1, 24 / max(tiles, 1)))
+        parallel(tiles * parts) { _, range in
+            for unit in range {
+                let (first, part) = (unit / parts * tile, unit % parts)
+                let count = min(tile, rows - first)
+                for strip in strips * part / parts..<strips * (part + 1) / parts {
+                    let column = strip * panel
+                    let width = min(panel, columns - column)
+                    for row in first..<first + count {
+                        let target = y + row * columns + column
+                        if let start {
+                            target.update(from: start.pointer + column, count: width)
+                        } else {
+                            target.update(repeating: 0, count: width)
+                        }
+                    }
+                    kernels.product_rows(
+                        x + first * depth, nil, depth, packed.pointer + strip * stripSize, depth, width,
+                        y + first * columns + column, nil, columns, count)
+                }
+            }
+        }
     }
 
     /// c = a·b or c += a·b over tiles, in parallel.

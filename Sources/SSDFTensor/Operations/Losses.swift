@@ -1,0 +1,75 @@
+import SSDFCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Losses: single numbers, means over elements. `weights`, where given, has one number an element, and the mean
+/// divides by their sum.
+extension Compute {
+    /// mean (x − target)².
+    package func squaredError(_ x: Tensor, _ target: Tensor, weights: Tensor? = nil) -> Tensor {
+        let difference = add(x, target.detached, scale: -1)
+        return mean(multiply(difference, difference), weights)
+    }
+
+    /// mean h(x − target), h(d) = d²/2 for |d| < δ and δ(|d| − δ/2) beyond.
+    package func huber(_ x: Tensor, _ target: Tensor, delta: Float, weights: Tensor? = nil) -> Tensor {
+        elementLoss(x, target, weights) { x, t in
+            let d = x - t
+            return abs(d) < delta
+                ? (0.5 * d * d, d) : (delta * (abs(d) - 0.5 * delta), d < 0 ? -delta : delta)
+        }
+    }
+
+    /// Binary cross-entropy of σ(x) with targets in 0 … 1, from logits so that nothing overflows:
+    /// max(x, 0) − x·t + ln(1 + e^−|x|).
+    package func crossEntropy(logits x: Tensor, _ target: Tensor, weights: Tensor? = nil) -> Tensor {
+        elementLoss(x, target, weights) { x, t in
+            let e = expf(-abs(x))
+            let sigmoid = x >= 0 ? 1 / (1 + e) : e / (1 + e)
+            return (max(x, 0) - x * t + log1pf(e), sigmoid - t)
+        }
+    }
+
+    /// Divergence of a diagonal Gaussian from the unit one, ½·mean(μ² + σ² − 1 − ln σ²): a mean over elements, not a
+    /// sum.
+    /// - Parameters:
+    ///   - mean: `[N, C]`
+    ///   - logVariance: `[N, C]`
+    package func gaussianDivergence(mean μ: Tensor, logVariance: Tensor) -> Tensor {
+        let scale = 0.5 / Float(max(μ.count, 1))
+        let squares = multiply(μ, μ)
+        let terms = add(add(squares, apply(.exp, logVariance)), logVariance, scale: -1)
+        return sum(affine(terms, scale: 1, shift: -1), scale: scale)
+    }
+
+    private func mean(_ x: Tensor, _ weights: Tensor?) -> Tensor {
+        guard let weights else { return sum(x, scale: 1 / Float(max(x.count, 1))) }
+        let total = weights.elements.reduce(0) { $0 + Double($1) }
+        return sum(multiply(x, weights.detached), scale: total > 0 ? Float(1 / total) : 0)
+    }
+
+    /// The weighted mean of a function of two numbers that also gives its derivative by the first.
+    private func elementLoss(
+        _ x: Tensor, _ target: Tensor, _ weights: Tensor?,
+        _ function: @escaping (_ x: Float, _ target: Float) -> (value: Float, slope: Float)
+    ) -> Tensor {
+        precondition(x.count == target.count && (weights == nil || weights!.count == x.count))
+        let values = empty(x.shape)
+        let slopes = empty(x.shape)
+        for index in 0..<x.count {
+            let (value, slope) = function(x.pointer[index], target.pointer[index])
+            values.pointer[index] = value
+            slopes.pointer[index] = slope
+        }
+        let elements = record(values, [x]) { [self] dy, _ in
+            let dx = empty(x.shape)
+            backend.multiply(dy, slopes, broadcast: .same, into: dx)
+            return [dx]
+        }
+        return mean(elements, weights)
+    }
+}
