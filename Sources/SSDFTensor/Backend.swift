@@ -59,6 +59,16 @@ package protocol Backend: Sendable {
         _ q: Tensor, _ k: Tensor, _ v: Tensor, plan: AttentionPlan, y: Tensor, logSum: Tensor, dy: Tensor,
         dq: Tensor, dk: Tensor, dv: Tensor)
 
+    // Block-sparse attention
+    func selectBlocks(
+        _ q: Tensor, keys: Tensor, logSum: Tensor, layout: BlockLayout, best: Int, scores: Tensor?
+    ) -> BlockSelection
+    func selectedAttention(
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, selection: BlockSelection, into y: Tensor, logSum: Tensor)
+    func selectedAttentionGradients(
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, selection: BlockSelection, y: Tensor, logSum: Tensor, dy: Tensor,
+        dq: Tensor, dk: Tensor, dv: Tensor)
+
     // Optimiser
     func adamStep(_ step: AdamStep, weight: Tensor, gradient: Tensor, first: Tensor, second: Tensor)
 }

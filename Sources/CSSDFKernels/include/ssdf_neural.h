@@ -59,7 +59,7 @@ struct ssdf_adam {
 };
 
 struct ssdf_neural_kernels {
-    // ---- products (neural_product.h)
+    // ---- products (neural/product.h)
 
     // Columns of a full panel: `pack` lays out panels of this many columns.
     size_t panel;
@@ -83,7 +83,7 @@ struct ssdf_neural_kernels {
                                 const float *_Nonnull b, const uint16_t *_Nullable b_rows, size_t b_stride,
                                 size_t first, size_t last, size_t columns, float *_Nonnull c, size_t count);
 
-    // ---- attention (neural_attention.h)
+    // ---- attention (neural/attention.h)
 
     // Floats of scratch that attention_forward and attention_backward need for heads of this dimension.
     size_t (*_Nonnull attention_scratch)(size_t dimension);
@@ -101,7 +101,20 @@ struct ssdf_neural_kernels {
                                         const int32_t *_Nullable q_rows, size_t queries,
                                         const int32_t *_Nullable k_rows, size_t keys, float *_Nonnull scratch);
 
-    // ---- pointwise (neural_pointwise.h); y may be x, dx may be dy
+    // ---- choice of blocks (neural/selection.h)
+
+    // Floats of scratch that block_select needs.
+    size_t (*_Nonnull select_scratch)(size_t dimension, size_t blocks, size_t best);
+
+    // For each of `tokens` consecutive query tokens: the `best` blocks with the largest score, ascending, −1 where
+    // there are fewer, to selected [tokens, best]. The score of a block is Σ exp(scale·q·k − lse) over the query heads
+    // of the group and the compressed keys with that block_of_key (0 ..< blocks). t->v, its stride and out_stride are
+    // not used. `scores`, when given, takes them: [tokens, blocks].
+    void (*_Nonnull block_select)(const struct ssdf_attention *_Nonnull t, const float *_Nonnull lse, size_t tokens,
+                                  size_t keys, const int32_t *_Nonnull block_of_key, size_t blocks, size_t best,
+                                  int32_t *_Nonnull selected, float *_Nullable scores, float *_Nonnull scratch);
+
+    // ---- pointwise (neural/pointwise.h); y may be x, dx may be dy
 
     void (*_Nonnull apply)(int function, const float *_Nonnull x, float *_Nonnull y, size_t count);
     // dx = dy · f'(x)
@@ -123,7 +136,7 @@ struct ssdf_neural_kernels {
     void (*_Nonnull row_dots)(const float *_Nonnull a, const float *_Nonnull b, float *_Nonnull out, size_t rows,
                               size_t columns);
 
-    // ---- norms (neural_norm.h)
+    // ---- norms (neural/norm.h)
 
     // y = (x − μ)/√(σ² + ε) · weight + bias over each row; weight and bias may be null.
     void (*_Nonnull layer_norm)(const float *_Nonnull x, const float *_Nullable weight, const float *_Nullable bias,
@@ -157,7 +170,7 @@ struct ssdf_neural_kernels {
     void (*_Nonnull softmax_gradient)(const float *_Nonnull y, const float *_Nonnull dy, float *_Nonnull dx,
                                       size_t rows, size_t columns);
 
-    // ---- rows (neural_rows.h)
+    // ---- rows (neural/rows.h)
 
     // y[i] = x[index[i]] and y[index[i]] += x[i], rows of `columns`
     void (*_Nonnull gather)(const float *_Nonnull x, const int32_t *_Nonnull index, float *_Nonnull y, size_t count,
@@ -169,7 +182,7 @@ struct ssdf_neural_kernels {
                                  const int32_t *_Nonnull starts, const float *_Nonnull weight, float *_Nonnull y,
                                  size_t count, size_t columns);
 
-    // ---- optimiser (neural_optimizer.h)
+    // ---- optimiser (neural/optimizer.h)
     void (*_Nonnull adam_step)(const struct ssdf_adam *_Nonnull, float *_Nonnull weight,
                                const float *_Nonnull gradient, float *_Nonnull first, float *_Nonnull second,
                                size_t count);

@@ -6,6 +6,8 @@
 
 #include "attention.h"
 
+#include "selection.h"
+
 #include "pointwise.h"
 
 #include "norm.h"
@@ -22,6 +24,8 @@ static const struct ssdf_neural_kernels N(table) = {
     .attention_scratch = N(attention_scratch),
     .attention_forward = N(attention_forward),
     .attention_backward = N(attention_backward),
+    .select_scratch = N(select_scratch),
+    .block_select = N(block_select),
     .apply = N(apply),
     .apply_gradient = N(apply_gradient),
     .add = N(add),
@@ -54,5 +58,7 @@ static const struct ssdf_neural_kernels N(table) = {
 #undef V
 #undef VI
 #undef PANEL
+#undef TILE_ROWS
+#undef TILE_COLUMNS
 #undef KEYS
 #undef DEPTH_BLOCK

@@ -18,11 +18,19 @@ package final class CoordinateSet: Sendable {
         var finer: (set: CoordinateSet, map: RowMap)?
         var windows: [Window: WindowPartition] = [:]
         var full: AttentionPlan?
+        var orders: [Int: BlockOrder] = [:]
+        var blocks: [Blocks: BlockLayout] = [:]
+        var places: [Int: RowMap] = [:]
     }
 
     struct Window: Hashable {
         var size: Int
         var shift: Int
+    }
+
+    private struct Blocks: Hashable {
+        var size: Int
+        var cell: Int
     }
 
     private let derived = Mutex(Derived())
@@ -110,6 +118,50 @@ package final class CoordinateSet: Sendable {
             let plan = $0.full ?? AttentionPlan(queries: layout, keys: layout)
             $0.full = plan
             return plan
+        }
+    }
+
+    /// This set in the order of its blocks of side `size`.
+    package func blockOrder(size: Int) throws(Failure) -> BlockOrder {
+        if let known = derived.withLock({ $0.orders[size] }) { return known }
+        let built = try BlockOrder(self, size: size)
+        return derived.withLock {
+            let result = $0.orders[size] ?? built
+            $0.orders[size] = result
+            return result
+        }
+    }
+
+    /// The blocks of side `size` and the cells of side `cell` of a set in block order.
+    package func blockLayout(size: Int, cell: Int) -> BlockLayout {
+        let key = Blocks(size: size, cell: cell)
+        if let known = derived.withLock({ $0.blocks[key] }) { return known }
+        let built = BlockLayout(self, size: size, cell: cell)
+        return derived.withLock {
+            let result = $0.blocks[key] ?? built
+            $0.blocks[key] = result
+            return result
+        }
+    }
+
+    /// The place of every row in its cell of side `size`: ((x mod s)·s + y mod s)·s + z mod s.
+    package func placesInCells(size: Int) -> RowMap {
+        if let known = derived.withLock({ $0.places[size] }) { return known }
+        let side = Int32(size)
+        let index = Buffer<Int32>(uninitialized: count)
+        for row in 0..<count {
+            let c = rows.pointer[row]
+            let (x, y, z) = (
+                c.y - floorDivide(c.y, side) * side, c.z - floorDivide(c.z, side) * side,
+                c.w - floorDivide(c.w, side) * side
+            )
+            index.pointer[row] = (x * side + y) * side + z
+        }
+        let built = RowMap(index, targets: size * size * size)
+        return derived.withLock {
+            let result = $0.places[size] ?? built
+            $0.places[size] = result
+            return result
         }
     }
 
