@@ -73,6 +73,9 @@ let package = Package(
 
         // Benchmarks that are programs of their own.
         .executableTarget(
+            name: "container-benchmark", dependencies: ["SSDFCore", "SSDFVolume"], path: "Tests/Benchmarks/container",
+            exclude: ["peers", "run"], swiftSettings: swift6),
+        .executableTarget(
             name: "mesh-files-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/MeshFiles",
             exclude: ["run"], swiftSettings: swift6),
 
