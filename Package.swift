@@ -63,6 +63,7 @@ let package = Package(
         // The tools.
         tool("ssdf-voxelize", ["SSDFMesh", "SSDFVolume"]),
         tool("ssdf-extract", ["SSDFMesh", "SSDFVolume"]),
+        tool("ssdf-remesh", ["SSDFMesh"]),
         tool("ssdf-inspect", ["SSDFMesh", "SSDFVolume", "SSDFImage"]),
 
         tool("ssdf-model", ["SSDFNeural", "SSDFTensor"]),

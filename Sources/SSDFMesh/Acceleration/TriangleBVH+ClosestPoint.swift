@@ -68,3 +68,17 @@ extension TriangleBVH {
         }
     }
 }
+
+extension TriangleBVH {
+    /// The closest places to points `[n, 3]`, in order, on the caller's thread.
+    /// - Precondition: the tree has triangles.
+    func visitClosestPoints(to points: [Float], _ body: (ClosestPoint) -> Void) {
+        let count = points.count / 3
+        withUnsafeTemporaryAllocation(of: ssdf_bvh_closest.self, capacity: count) { results in
+            withTree { ssdf_bvh_closest_points($0, points, count, .infinity, results.baseAddress!) }
+            for result in results {
+                if let place = ClosestPoint(result) { body(place) }
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+// Quadric simplification of one block of a mesh.
+#ifndef SSDF_SIMPLIFY_H
+#define SSDF_SIMPLIFY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum ssdf_simplify_flags {
+    SSDF_VERTEX_LOCKED = 1,    // does not move and is in no collapse
+    SSDF_VERTEX_BORDER = 2,    // on an open border
+    SSDF_VERTEX_REMOVED = 4,   // collapsed into another
+    SSDF_VERTEX_BORDERED = 8,  // its quadric holds its border edges
+};
+
+// A vertex of a mesh that is being simplified: one cache line.
+//
+// The quadric is written around the vertex's own position p: error(p + y) = yᵀ A y + 2 b·y + c. Its numbers are then as
+// small as the distances it measures, and single precision is enough wherever the mesh lies.
+struct ssdf_simplify_vertex {
+    float position[3];
+    float a[6];         // A: xx xy xz yy yz zz
+    float b[3];
+    float c;
+    uint32_t changed;   // scratch: when it last took part in a collapse
+    uint32_t outgoing;  // scratch: a half-edge that leaves it
+    uint16_t valence;   // triangles around it, those of other blocks included
+    uint8_t flags;      // enum ssdf_simplify_flags
+    uint8_t unused;
+};
+
+struct ssdf_simplify_block {
+    struct ssdf_simplify_vertex *_Nonnull vertices;  // [vertex_count]
+    uint32_t *_Nonnull triangles;                    // [triangle_count, 3], block-local; survivors are moved to the front
+    uint32_t *_Nonnull parent;                       // [vertex_count] out: the vertex each one became part of, or itself
+    uint32_t *_Nonnull scratch;                      // ssdf_simplify_scratch(vertex_count, triangle_count) words
+    uint32_t vertex_count;
+    uint32_t triangle_count;   // in and out
+    uint32_t least_triangles;  // no collapse starts with this many triangles or fewer
+    float threshold;           // collapses cost at most this (weight · squared distance)
+    float least_shape;         // a triangle may not fall below this shape (0 … 1, equilateral) unless it improves
+    // out: the highest cost paid, and how many collapses were refused by topology and by flipped or thin triangles
+    float highest;
+    uint32_t refused_topology;
+    uint32_t refused_shape;
+};
+
+// Words of scratch memory for a block.
+size_t ssdf_simplify_scratch(uint32_t vertex_count, uint32_t triangle_count);
+
+// Adds the plane quadrics of triangles [count, 3] to their vertices. Weight: the square root of twice the area, which
+// holds the middle between counting planes (best for the largest error) and areas (best for the mean).
+void ssdf_simplify_add_planes(
+    struct ssdf_simplify_vertex *_Nonnull vertices, const uint32_t *_Nonnull triangles, size_t count);
+
+// Collapses edges in order of cost until the threshold or the count is reached.
+//
+// A vertex takes part when it is not locked; its triangles must all be in the block. Vertices whose neighbourhood is
+// not a disc or a half disc are locked here. Every collapse keeps the link condition, so that a 2-manifold stays one
+// with the same topology, and turns no triangle over.
+//
+// Order: a queue of buckets, four to a factor of two in cost, first in first out; a cost that has grown stale is found
+// again when its turn comes. Everything is decided by the block's content alone.
+void ssdf_simplify_block(struct ssdf_simplify_block *_Nonnull block);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,105 @@
+import CSSDFKernels
+import SSDFCore
+
+/// How far `simplify` goes.
+package enum SimplifyTarget: Sendable, Equatable {
+    /// To this many triangles, exactly up to the parity of a collapse.
+    case faces(Int)
+    /// To this share of the input's triangles, 0 … 1.
+    case ratio(Double)
+    /// As far as no point of either surface is farther than this from the other, in the mesh's units.
+    case error(Float)
+}
+
+package struct SimplifyOptions: Sendable {
+    package var target: SimplifyTarget
+    /// Collapses may not leave a triangle of worse shape than this unless it improves: 0 … 1, 1 is equilateral.
+    package var leastShape: Float = 0.12
+    package var threads = 1
+
+    package init(target: SimplifyTarget) { self.target = target }
+}
+
+/// What `simplify` reached.
+package struct SimplifyResult: Sendable {
+    package var mesh: TriangleMesh
+    /// Triangles asked for; nil when an error was.
+    package var askedFaces: Int?
+    /// In words, what kept it from the count that was asked for; nil when nothing did.
+    package var stoppedBy: String?
+    /// For an error target, the largest distance measured between the result and the input, in the mesh's units.
+    package var measuredError: Float?
+}
+
+/// Simplifies a mesh by collapsing edges in order of quadric error.
+///
+/// A closed 2-manifold stays one, of the same topology; open borders keep their course; creases keep theirs, because
+/// planes on both sides hold them; no triangle turns over. Where the input is not a manifold its vertices stay as they
+/// are: `repair` it first. The result carries no vertex normals.
+///
+/// The mesh is cut into blocks of 4096 vertices along a space-filling curve. Each is simplified alone, in the cache, up to
+/// a common cost, with the vertices at its border fixed; then new blocks are cut elsewhere, at a higher cost. The last
+/// fifth is done in one block, in order of cost over the whole mesh. Blocks depend on the mesh alone, so the result is the
+/// same on any number of threads.
+///
+/// - Complexity: O(n), about 0.7 µs a triangle on one thread; 100 bytes a triangle.
+///
+/// Sources: Garland, Heckbert, "Surface Simplification Using Quadric Error Metrics", 1997; the kernel names its own.
+package func simplify(_ mesh: TriangleMesh, options: SimplifyOptions) throws(Failure) -> SimplifyResult {
+    let count = mesh.triangleCount
+    switch options.target {
+    case .faces(let faces):
+        guard faces >= 1 else { throw Failure(.usage, "\(faces) faces were asked for, expected at least 1") }
+        return simplify(mesh, to: faces, options)
+    case .ratio(let ratio):
+        guard ratio > 0, ratio <= 1 else {
+            throw Failure(.usage, "a share of \(ratio) was asked for, expected more than 0 and at most 1")
+        }
+        return simplify(mesh, to: max(1, Int((Double(count) * ratio).rounded())), options)
+    case .error(let error):
+        guard error >= 0, error.isFinite else {
+            throw Failure(.usage, "an error of \(error) was asked for, expected 0 or more")
+        }
+        return simplify(mesh, within: error, options)
+    }
+}
+
+private func simplify(_ mesh: TriangleMesh, to faces: Int, _ options: SimplifyOptions) -> SimplifyResult {
+    guard faces < mesh.triangleCount else {
+        return SimplifyResult(
+            mesh: TriangleMesh(positions: mesh.positions, triangles: mesh.triangles), askedFaces: faces)
+    }
+    var state = SimplifyState(mesh, threads: options.threads)
+    state.reduce(to: faces, leastShape: options.leastShape)
+    var result = SimplifyResult(mesh: state.mesh(), askedFaces: faces)
+    if state.triangleCount > faces + 1 {
+        result.stoppedBy =
+            "topology: \(state.refusedTopology) edges left cannot be collapsed without changing it, "
+            + "\(state.refusedShape) without turning a triangle over, \(state.lockedVertices) vertices are not manifold"
+    }
+    return result
+}
+
+/// The count of triangles is searched for, since only the finished surface can be measured.
+private func simplify(_ mesh: TriangleMesh, within error: Float, _ options: SimplifyOptions) -> SimplifyResult {
+    let input = TriangleBVH(mesh, threads: options.threads)
+    var best = SimplifyResult(
+        mesh: TriangleMesh(positions: mesh.positions, triangles: mesh.triangles), measuredError: 0)
+    var low = 4.0
+    var high = Double(mesh.triangleCount)
+    for _ in 0..<10 where high > low * 1.04 {
+        let middle = (low * high).squareRoot()
+        let tried = simplify(mesh, to: Int(middle), options)
+        let distance = MeshDistance(mesh, input, tried.mesh, threads: options.threads)
+        if distance.hausdorff <= error {
+            high = min(middle, Double(tried.mesh.triangleCount))
+            best.mesh = tried.mesh
+            best.measuredError = distance.hausdorff
+            // Topology has stopped it: fewer will not come.
+            if tried.stoppedBy != nil { break }
+        } else {
+            low = middle
+        }
+    }
+    return best
+}

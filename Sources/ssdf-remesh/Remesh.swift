@@ -1,0 +1,85 @@
+import ArgumentParser
+import SSDFCommand
+import SSDFCore
+import SSDFMesh
+
+@main
+struct Remesh: Tool {
+    static let configuration = CommandConfiguration(
+        commandName: "ssdf-remesh",
+        abstract: "Repair, simplify and remesh a triangle mesh.",
+        discussion: """
+            Operations run in the order they are listed here, whatever their order on the command line.
+            """,
+        version: ssdfVersion)
+
+    @Argument(help: "The mesh, or - for standard input.")
+    var mesh: String
+
+    @Option(name: .shortAndLong, help: "The mesh to write, or -; its suffix chooses the format.")
+    var output: String
+
+    @Option(help: "The format to write: ply, obj, stl, off or glb (default: by suffix; ply for -).")
+    var format: MeshFileFormat?
+
+    @OptionGroup(title: "Operations") var operations: RemeshOperations
+
+    @Flag(help: "Print a report as JSON on standard error.")
+    var json = false
+
+    @Option(help: ArgumentHelp("Write the inputs read, in make syntax.", valueName: "file"))
+    var depfile: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if format == nil, output != "-", MeshFileFormat(path: output) == nil {
+            throw ValidationError("\(output): unknown suffix, expected .ply, .obj, .stl, .off or .glb, or --format")
+        }
+        if depfile != nil, output == "-" { throw ValidationError("--depfile needs an output with a name") }
+    }
+
+    func run() throws {
+        let session = try common.session(tool: Self.toolName)
+        try checkInput(mesh)
+        let target = try Output(path: output)
+        let dependencies = try depfile.map { try Output(path: $0, isBinary: false) }
+        let input = try session.stage("read") {
+            try loadMesh(path: mesh, threads: session.threads).mesh
+        } outcome: {
+            "\($0.triangleCount) triangles"
+        }
+        let start = ContinuousClock.now
+        let (result, notes) = try operations.run(on: input, session: session, file: mesh)
+        let elapsed = ContinuousClock.now - start
+        for note in notes { session.warn(note) }
+        if json || session.isVerbose {
+            let report = RemeshReport(
+                input: input, output: result, askedFaces: operations.askedFaces(of: input), notes: notes,
+                seconds: elapsed / .seconds(1), threads: session.threads)
+            if json { report.printJSON() } else { session.note(report.text) }
+        }
+        let kind = format ?? (output == "-" ? .ply : MeshFileFormat(path: output) ?? .ply)
+        try session.stage("write") {
+            try writeMesh(result, format: kind, threads: session.threads, to: target.sink)
+            try target.commit()
+        }
+        if let dependencies {
+            try dependencies.write("\(escaped(output)): \(mesh == "-" ? "" : escaped(mesh))\n")
+            try dependencies.commit()
+        }
+    }
+
+    /// A path as make reads it.
+    private func escaped(_ path: String) -> String {
+        path.reduce(into: "") { text, character in
+            switch character {
+            case " ", "#", "\\": text += "\\\(character)"
+            case "$": text += "$$"
+            default: text.append(character)
+            }
+        }
+    }
+}
+
+extension MeshFileFormat: @retroactive ExpressibleByArgument {}

@@ -1,0 +1,95 @@
+import FixtureMeshes
+import SSDFCore
+import SSDFMesh
+import Testing
+
+@Suite struct SimplifyTests {
+    private func reduced(_ mesh: TriangleMesh, _ target: SimplifyTarget, threads: Int = 2) throws -> SimplifyResult {
+        var options = SimplifyOptions(target: target)
+        options.threads = threads
+        return try simplify(mesh, options: options)
+    }
+
+    @Test(arguments: ["icosphere", "torus", "knot", "scan", "gear", "machined-part", "hollow-ball"])
+    func closedManifoldsStayOnes(_ name: String) throws {
+        let mesh = FixtureMesh.named(name).mesh
+        let before = EdgeCensus(mesh)
+        let target = mesh.triangleCount / 4 / 2 * 2
+        let result = try reduced(mesh, .faces(target))
+        let after = EdgeCensus(result.mesh)
+        #expect(abs(result.mesh.triangleCount - target) <= 1, "\(result.stoppedBy ?? "")")
+        #expect(after.boundary == 0 && after.nonManifold == 0 && after.misoriented == 0)
+        #expect(
+            after.eulerCharacteristic(faces: result.mesh.triangleCount)
+                == before.eulerCharacteristic(faces: mesh.triangleCount))
+        for t in 0..<result.mesh.triangleCount {
+            let (a, b, c) = result.mesh.cornerPositions(t)
+            #expect((b - a).cross(c - a).length > 0)
+        }
+    }
+
+    /// Flat faces cost nothing: a finely divided box keeps its exact shape down to few triangles.
+    @Test func creasesAndCornersStay() throws {
+        let mesh = TriangleMesh.box(divisions: 24)
+        let result = try reduced(mesh, .faces(60))
+        #expect(result.mesh.triangleCount <= 61)
+        #expect(abs(result.mesh.signedVolume - mesh.signedVolume) < 1e-4 * mesh.signedVolume)
+        #expect(MeshDistance(mesh, result.mesh).hausdorff < 1e-3)
+    }
+
+    /// The error of planar patches on a sphere falls with their number.
+    @Test func errorFallsWithCount() throws {
+        let mesh = TriangleMesh.icosphere(radius: 1, frequency: 64)
+        let coarse = MeshDistance(mesh, try reduced(mesh, .faces(1000)).mesh).mean
+        let fine = MeshDistance(mesh, try reduced(mesh, .faces(4000)).mesh).mean
+        // Second order in edge length, first order in the number of triangles.
+        #expect(coarse / fine > 3 && coarse / fine < 5.5)
+    }
+
+    @Test func bordersKeepTheirCourse() throws {
+        let mesh = TriangleMesh.sheet(cells: 48)
+        let result = try reduced(mesh, .ratio(0.2))
+        let (before, after) = (EdgeCensus(mesh), EdgeCensus(result.mesh))
+        #expect(after.nonManifold == 0 && after.boundary > 0)
+        #expect(
+            after.eulerCharacteristic(faces: result.mesh.triangleCount)
+                == before.eulerCharacteristic(faces: mesh.triangleCount))
+        #expect(MeshDistance(mesh, result.mesh).hausdorff < 0.02 * mesh.boundingBox.longestSide)
+    }
+
+    @Test func errorTargetIsHonoured() throws {
+        let mesh = FixtureMesh.named("knot").mesh
+        let bound = mesh.boundingBox.longestSide * 2e-3
+        let result = try reduced(mesh, .error(bound))
+        #expect(result.mesh.triangleCount < mesh.triangleCount / 2)
+        #expect(MeshDistance(mesh, result.mesh).hausdorff <= bound)
+    }
+
+    @Test func threadsDoNotChangeBytes() throws {
+        let mesh = TriangleMesh.scan()
+        #expect(
+            try reduced(mesh, .ratio(0.1), threads: 1).mesh == reduced(mesh, .ratio(0.1), threads: 5).mesh)
+    }
+
+    @Test func saysWhatStopsIt() throws {
+        let result = try reduced(.tetrahedron(), .faces(2))
+        #expect(result.mesh.triangleCount == 4)
+        #expect(result.stoppedBy?.hasPrefix("topology") == true)
+    }
+
+    @Test(arguments: FixtureMesh.all.map(\.name)) func takesAnyMesh(_ name: String) throws {
+        let mesh = FixtureMesh.named(name).mesh
+        let result = try reduced(mesh, .ratio(0.3)).mesh
+        #expect(result.triangleCount <= mesh.triangleCount)
+        #expect(result.triangles.allSatisfy { Int($0) < result.vertexCount })
+        #expect(result.positions.allSatisfy(\.isFinite))
+        let (before, after) = (EdgeCensus(mesh), EdgeCensus(result))
+        #expect(after.nonManifold <= before.nonManifold)
+    }
+
+    @Test func refusesNonsense() {
+        #expect(throws: Failure.self) { try reduced(.tetrahedron(), .faces(0)) }
+        #expect(throws: Failure.self) { try reduced(.tetrahedron(), .ratio(1.5)) }
+        #expect(throws: Failure.self) { try reduced(.tetrahedron(), .error(-1)) }
+    }
+}
