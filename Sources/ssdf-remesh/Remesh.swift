@@ -82,4 +82,4 @@ struct Remesh: Tool {
     }
 }
 
-extension MeshFileFormat: @retroactive ExpressibleByArgument {}
+extension MeshFileFormat: ExpressibleByArgument {}
