@@ -41,6 +41,7 @@ struct ColumnVoxelizer: ~Copyable {
     private var blockScratch = ScratchBuffer<UInt8>(capacity: 1 << 16)
     private var squared = ScratchBuffer<Float>(capacity: 512)
     private var windings = ScratchBuffer<Int32>(capacity: 512)
+    private var nearTriangles = ScratchBuffer<Int32>()
     private var words = ScratchBuffer<UInt64>(capacity: 24)
 
     /// The band of one column, into `band`.
@@ -256,15 +257,14 @@ struct ColumnVoxelizer: ~Copyable {
             for word in 0..<8 { inside[word] = 0 }
             return
         }
-        guard let residual = plan.sign.residual,
-            residual.mayDecide(
-                within: 6.07,
-                of: Vector3d(Double(voxel.x) + 3.5, Double(voxel.y) + 3.5, Double(voxel.z) + 3.5))
-        else {
+        let center = Vector3d(Double(voxel.x) + 3.5, Double(voxel.y) + 3.5, Double(voxel.z) + 3.5)
+        let radius = Double(Self.brickRadius) + 1e-3
+        guard let residual = plan.sign.residual, residual.mayDecide(within: radius, of: center) else {
             lines.brick(x: local.x, y: local.y, z: voxel.z, inside: inside)
             return
         }
         lines.windings(x: local.x, y: local.y, z: voxel.z, into: windings.pointer)
+        let winding = residual.around(center, radius: radius, near: &nearTriangles)
         for word in 0..<8 {
             var bits = active[word]
             inside[word] = 0
@@ -273,7 +273,8 @@ struct ColumnVoxelizer: ~Copyable {
                 bits &= bits - 1
                 let p = Vector3d(Double(voxel.x + word), Double(voxel.y + bit >> 3), Double(voxel.z + bit & 7))
                 // Inside where (closed winding) - (winding of what closed it) ≥ ½.
-                if residual.isAtMost(Double(windings.pointer[word * 64 + bit]) - 0.5, at: p) {
+                let threshold = Double(windings.pointer[word * 64 + bit]) - 0.5
+                if residual.isAtMost(threshold, at: p, local: winding, near: nearTriangles) {
                     inside[word] |= 1 << UInt64(bit)
                 }
             }

@@ -15,7 +15,7 @@ import SSDFCore
 /// Source: Jacobson, Kavan, Sorkine-Hornung, "Robust Inside-Outside Segmentation using Generalized Winding Numbers",
 /// 2013; Barill, Dickson, Schmidt, Levin, Jacobson, "Fast Winding Numbers for Soups and Clouds", 2018, §3.
 final class WindingTree: Sendable {
-    private struct Node: Sendable {
+    struct Node: Sendable {
         var center = Vector3d.zero
         /// Farthest corner from the centre.
         var radius = 0.0
@@ -26,14 +26,27 @@ final class WindingTree: Sendable {
         var totalArea = 0.0, spread = 0.0
         /// Leaves: a range of triangles. Inner nodes: the left child comes next, `right` is the other.
         var first: Int32 = 0, count: Int32 = 0, right: Int32 = 0
+
+        /// Two terms of the expansion of the solid angle seen from a point `d` before the centre, at distance `r`, and
+        /// how the first changes as the point moves.
+        @inline(__always)
+        func expansion(_ d: Vector3d, _ r: Double) -> (value: Double, gradient: Vector3d) {
+            let inverse = 1 / r
+            let square = inverse * inverse
+            let cube = inverse * square
+            let trace = momentX.x + momentY.y + momentZ.z
+            let along = d.dot(momentX) * d.x + d.dot(momentY) * d.y + d.dot(momentZ) * d.z
+            let flux = area.dot(d)
+            return (cube * (flux + trace - 3 * along * square), (d * (3 * flux * square) - area) * cube)
+        }
     }
 
-    private let nodes: [Node]
+    let nodes: [Node]
     /// Three corners a triangle, in the order of the leaves.
-    private let corners: [(Vector3d, Vector3d, Vector3d)]
+    let corners: [(Vector3d, Vector3d, Vector3d)]
 
     private static let leafSize = 4
-    private static let fourPi = 4 * Double.pi
+    static let fourPi = 4 * Double.pi
 
     /// - Complexity: O(n log n).
     init(_ triangles: [(Vector3d, Vector3d, Vector3d)]) {
@@ -136,12 +149,7 @@ final class WindingTree: Sendable {
                         let gap2 = gap * gap
                         let bound = 3 * node.spread / (gap2 * gap2)
                         if gap > 0, bound <= tolerance * Self.fourPi {
-                            let inverse = 1 / r
-                            let cube = inverse * inverse * inverse
-                            let trace = node.momentX.x + node.momentY.y + node.momentZ.z
-                            let along =
-                                d.dot(node.momentX) * d.x + d.dot(node.momentY) * d.y + d.dot(node.momentZ) * d.z
-                            sum += cube * (node.area.dot(d) + trace - 3 * along * inverse * inverse)
+                            sum += node.expansion(d, r).value
                             error += bound
                         } else if node.count > 0 {
                             for t in Int(node.first)..<Int(node.first + node.count) {
