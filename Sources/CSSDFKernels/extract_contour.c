@@ -25,11 +25,11 @@ static const double doubtful = 0.02;
 static const double smooth = 0.1;
 
 // Trust in a gradient whose length is off by so much.
-static double confidence(double deviation) { return 1 / (1 + deviation * deviation / (doubtful * doubtful)); }
+SSDF_INLINE double confidence(double deviation) { return 1 / (1 + deviation * deviation / (doubtful * doubtful)); }
 
 // Differences to the values of the 27 voxels around one, in voxels; those of inactive voxels are infinite.
-static void values_around(const extract_grid *grid, size_t brick, int x, int y, int z, double value, double scale,
-                          double *around) {
+SSDF_INLINE void values_around(const extract_grid *grid, size_t brick, int x, int y, int z, double value, double scale,
+                               double *around) {
     for (int k = 0; k < 27; ++k) {
         intptr_t row = extract_row_near(grid, brick, x + k / 9 - 1, y + k / 3 % 3 - 1, z + k % 3 - 1);
         around[k] = row >= 0 ? (extract_level(grid, grid->values[row]) - value) * scale : __builtin_inf();
@@ -38,7 +38,7 @@ static void values_around(const extract_grid *grid, size_t brick, int x, int y, 
 
 // Trust in a gradient by the number of voxels around, of 27, that a linear function with it gives the values of. Right
 // beside the edge of a box 13 agree with the plane of a side, and at most 8 with one that mixes two sides up.
-static double support(const double *gradient, const double *around) {
+SSDF_INLINE double support(const double *gradient, const double *around) {
     int count = 0;
     for (int k = 0; k < 27; ++k) {
         double expected = gradient[0] * (k / 9 - 1) + gradient[1] * (k / 3 % 3 - 1) + gradient[2] * (k % 3 - 1);
@@ -47,7 +47,7 @@ static double support(const double *gradient, const double *around) {
     return count >= 12 ? 1 : count > 8 ? (count - 8) / 4.0 : 0;
 }
 
-static plane plane_at(const extract_grid *grid, size_t brick, int x, int y, int z, double step) {
+SSDF_INLINE plane plane_at(const extract_grid *grid, size_t brick, int x, int y, int z, double step) {
     plane result = {{0, 0, 0}, 0, 0, 1};
     intptr_t here = extract_row_near(grid, brick, x, y, z);
     double value = extract_level(grid, grid->values[here]);
@@ -72,11 +72,15 @@ static plane plane_at(const extract_grid *grid, size_t brick, int x, int y, int 
         result.weight = step > 0 ? confidence(length - 1) : 1;
     } else {
         double around[27];
-        values_around(grid, brick, x, y, z, value, scale, around);
+        int is_filled = 0;
         for (int choice = 0; choice < 8; ++choice) {
             double g[3] = {difference[0][choice >> 2], difference[1][choice >> 1 & 1], difference[2][choice & 1]};
             double size = __builtin_sqrt(g[0] * g[0] + g[1] * g[1] + g[2] * g[2]);
-            double weight = confidence(size - 1) * (support(g, around) + 1e-3);
+            double weight = confidence(size - 1);
+            if (weight * (1 + 1e-3) <= result.weight) continue;
+            if (!is_filled) values_around(grid, brick, x, y, z, value, scale, around);
+            is_filled = 1;
+            weight *= support(g, around) + 1e-3;
             if (weight <= result.weight) continue;
             result.weight = weight;
             length = size;
