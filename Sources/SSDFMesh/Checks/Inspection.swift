@@ -45,7 +45,8 @@ package struct Inspection: ~Copyable {
         let file = try FileBytes(path: path)
         if file.bytes.starts(with: ContainerFormat.signature.prefix(4)) {
             let problems = checks ? VolumeReport(checking: file).problems : []
-            return problems.isEmpty ? .volumes(try VolumeFile(file)) : .broken(problems)
+            guard problems.isEmpty else { return .broken(problems) }
+            return .volumes(try VolumeFile(file))
         }
         if path != "-" { return .mesh(try loadMesh(path: path, threads: threads)) }
         // What was read from a pipe cannot be read again.
