@@ -74,3 +74,24 @@ void ssdf_scatter_triangles(const uint32_t *triangles, size_t count, uint8_t *ou
         memcpy(out + 1, triangles, 12);
     }
 }
+
+void ssdf_scatter_facets(const float *positions, const uint32_t *triangles, size_t count, uint8_t *out) {
+    for (size_t i = 0; i < count; i++, triangles += 3, out += 50) {
+        float facet[12];
+        for (int corner = 0; corner < 3; corner++) memcpy(facet + 3 + 3 * corner, positions + 3 * (size_t)triangles[corner], 12);
+        const float *a = facet + 3, *b = facet + 6, *c = facet + 9;
+        double u[3], v[3];
+        for (int axis = 0; axis < 3; axis++) {
+            u[axis] = (double)b[axis] - a[axis];
+            v[axis] = (double)c[axis] - a[axis];
+        }
+        double x = u[1] * v[2] - u[2] * v[1], y = u[2] * v[0] - u[0] * v[2], z = u[0] * v[1] - u[1] * v[0];
+        double length = sqrt(x * x + y * y + z * z);
+        double scale = length > 0 && length <= 0x1p1000 ? 1 / length : 0;
+        facet[0] = (float)(x * scale);
+        facet[1] = (float)(y * scale);
+        facet[2] = (float)(z * scale);
+        memcpy(out, facet, 48);
+        out[48] = out[49] = 0;
+    }
+}

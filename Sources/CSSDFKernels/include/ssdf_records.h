@@ -29,6 +29,12 @@ size_t ssdf_first_beyond(const float *_Nonnull values, size_t count, float large
 // out[i] = the byte 3 and the three u32 of triangle i: [count][13] bytes.
 void ssdf_scatter_triangles(const uint32_t *_Nonnull triangles, size_t count, uint8_t *_Nonnull out);
 
+// The facets of binary STL: out[i] = the unit normal of triangle i by the right-hand rule (zero when it has no area), its
+// three corners, and two zero bytes; f32, little-endian. `out` is [count][50] bytes; positions are [vertices][3], and every
+// index must be of a vertex. The normal is computed in double precision.
+void ssdf_scatter_facets(const float *_Nonnull positions, const uint32_t *_Nonnull triangles, size_t count,
+                         uint8_t *_Nonnull out);
+
 #ifdef __cplusplus
 }
 #endif

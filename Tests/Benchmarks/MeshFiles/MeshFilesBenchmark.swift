@@ -2,9 +2,9 @@ import Dispatch
 import SSDFCore
 import SSDFMesh
 
-/// Times reading a mesh file and writing it in every format: one line of JSON for the script beside it to collect.
+/// Times reading a mesh file, or writing it in every format: one line of JSON for the script beside it to collect.
 ///
-/// Usage: mesh-files-benchmark FILE THREADS
+/// Usage: mesh-files-benchmark FILE THREADS [write]
 @main
 struct MeshFilesBenchmark {
     static func seconds(_ body: () throws -> Void) rethrows -> Double {
@@ -14,8 +14,8 @@ struct MeshFilesBenchmark {
     }
 
     static func main() throws {
-        guard CommandLine.arguments.count == 3, let threads = Int(CommandLine.arguments[2]), threads > 0 else {
-            print("usage: mesh-files-benchmark FILE THREADS")
+        guard CommandLine.arguments.count >= 3, let threads = Int(CommandLine.arguments[2]), threads > 0 else {
+            print("usage: mesh-files-benchmark FILE THREADS [write]")
             return
         }
         var loaded: LoadedMesh?
@@ -25,14 +25,7 @@ struct MeshFilesBenchmark {
         var parts = [
             "\"read\":\(read)", "\"triangles\":\(loaded.mesh.triangleCount)", "\"peak\":\(peak)",
         ]
-        let parse = try seconds {
-            let file = try FileBytes(path: CommandLine.arguments[1])
-            try withExtendedLifetime(file) { file in
-                _ = try parseMesh(file.bytes, formatHint: loaded.format, threads: threads)
-            }
-        }
-        parts.append("\"parse\":\(parse)")
-        for format in MeshFileFormat.allCases {
+        for format in MeshFileFormat.allCases where CommandLine.arguments.contains("write") {
             var bytes = 0
             let time = try seconds {
                 try writeMesh(loaded.mesh, format: format, threads: threads) { part throws(Failure) in
