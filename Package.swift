@@ -88,6 +88,10 @@ let package = Package(
             ],
             path: "Tests/Benchmarks/neural", swiftSettings: swift6),
 
+        .executableTarget(
+            name: "extract-benchmark", dependencies: ["SSDFCore", "SSDFMesh", "SSDFVolume"],
+            path: "Tests/Benchmarks/extract", exclude: ["run"], swiftSettings: swift6),
+
         // Tests.
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh"]),
         tests("SSDFCoreTests", []),

@@ -78,12 +78,9 @@ SSDF_INLINE void extract_planes_before(extract_planes *planes, const uint64_t *m
     }
 }
 
-// Which corners of the cell at (word x, bit y·8+z) are inside, as bits; planes are those of the inside masks.
-SSDF_INLINE unsigned extract_pattern(const extract_planes *inside, int x, int bit) {
-    unsigned pattern = 0;
-    for (int k = 0; k < 8; ++k) pattern |= (unsigned)(inside->at[k & 3][x + (k >> 2)] >> bit & 1) << k;
-    return pattern;
-}
+// Patterns of a brick's crossed cells, in order: bit k is set when corner k is inside. inside: planes of the inside
+// masks. patterns has room for 8 more than there are cells.
+void extract_patterns(const extract_grid *grid, const extract_planes *inside, size_t brick, uint8_t *patterns);
 
 // Row of an active voxel.
 SSDF_INLINE size_t extract_row(const extract_grid *grid, size_t brick, int x, int bit) {

@@ -4,10 +4,9 @@
 // The paper has exact crossings and normals; a volume has distances alone. But a distance with its gradient is a plane:
 // the one through the nearest point of the surface. It is exact wherever the surface is flat, also right beside a sharp
 // edge, where crossings interpolated between two distances are off by a good part of a voxel. What remains is to take
-// the gradient on one side of the creases that distances have inside convex edges and outside concave ones. A true
-// distance has a gradient of length 1, and differences across a crease do not: of the eight choices of a forward or
-// backward difference along each axis the one whose length is nearest to 1 is taken, and trusted the less the further
-// it is off.
+// the gradient on one side of the creases that distances have inside convex edges and outside concave ones: of the eight
+// choices of a forward or backward difference along each axis the one is taken whose length is nearest to 1, as that of
+// a true distance is, and whose plane most of the voxels around agree with. The fewer do, the less it is trusted.
 #include "extract_bricks.h"
 
 #pragma clang fp contract(off)
@@ -25,7 +24,30 @@ static const double doubtful = 0.02;
 // How far forward and backward differences may be apart, each, for the surface to pass as smooth.
 static const double smooth = 0.1;
 
-static plane plane_at(const extract_grid *grid, size_t brick, int x, int y, int z, double step) {
+// Trust in a gradient whose length is off by so much.
+SSDF_INLINE double confidence(double deviation) { return 1 / (1 + deviation * deviation / (doubtful * doubtful)); }
+
+// Differences to the values of the 27 voxels around one, in voxels; those of inactive voxels are infinite.
+SSDF_INLINE void values_around(const extract_grid *grid, size_t brick, int x, int y, int z, double value, double scale,
+                               double *around) {
+    for (int k = 0; k < 27; ++k) {
+        intptr_t row = extract_row_near(grid, brick, x + k / 9 - 1, y + k / 3 % 3 - 1, z + k % 3 - 1);
+        around[k] = row >= 0 ? (extract_level(grid, grid->values[row]) - value) * scale : __builtin_inf();
+    }
+}
+
+// Trust in a gradient by the number of voxels around, of 27, that a linear function with it gives the values of. Right
+// beside the edge of a box 13 agree with the plane of a side, and at most 8 with one that mixes two sides up.
+SSDF_INLINE double support(const double *gradient, const double *around) {
+    int count = 0;
+    for (int k = 0; k < 27; ++k) {
+        double expected = gradient[0] * (k / 9 - 1) + gradient[1] * (k / 3 % 3 - 1) + gradient[2] * (k % 3 - 1);
+        count += __builtin_fabs(around[k] - expected) < doubtful;
+    }
+    return count >= 12 ? 1 : count > 8 ? (count - 8) / 4.0 : 0;
+}
+
+SSDF_INLINE plane plane_at(const extract_grid *grid, size_t brick, int x, int y, int z, double step) {
     plane result = {{0, 0, 0}, 0, 0, 1};
     intptr_t here = extract_row_near(grid, brick, x, y, z);
     double value = extract_level(grid, grid->values[here]);
@@ -42,19 +64,25 @@ static plane plane_at(const extract_grid *grid, size_t brick, int x, int y, int 
         difference[d][1] = high >= 0 ? forward : backward;
         if (__builtin_fabs(difference[d][1] - difference[d][0]) > smooth) is_smooth = 0;
     }
-    double best = __builtin_inf();
     double length = 0;
     if (is_smooth || step <= 0) {
         for (int d = 0; d < 3; ++d) result.normal[d] = (difference[d][0] + difference[d][1]) / 2;
         length = __builtin_sqrt(result.normal[0] * result.normal[0] + result.normal[1] * result.normal[1] +
                                 result.normal[2] * result.normal[2]);
-        best = step > 0 ? __builtin_fabs(length - 1) : 0;
+        result.weight = step > 0 ? confidence(length - 1) : 1;
     } else {
+        double around[27];
+        int is_filled = 0;
         for (int choice = 0; choice < 8; ++choice) {
             double g[3] = {difference[0][choice >> 2], difference[1][choice >> 1 & 1], difference[2][choice & 1]};
             double size = __builtin_sqrt(g[0] * g[0] + g[1] * g[1] + g[2] * g[2]);
-            if (__builtin_fabs(size - 1) >= best) continue;
-            best = __builtin_fabs(size - 1);
+            double weight = confidence(size - 1);
+            if (weight * (1 + 1e-3) <= result.weight) continue;
+            if (!is_filled) values_around(grid, brick, x, y, z, value, scale, around);
+            is_filled = 1;
+            weight *= support(g, around) + 1e-3;
+            if (weight <= result.weight) continue;
+            result.weight = weight;
             length = size;
             for (int d = 0; d < 3; ++d) result.normal[d] = g[d];
         }
@@ -63,8 +91,21 @@ static plane plane_at(const extract_grid *grid, size_t brick, int x, int y, int 
     for (int d = 0; d < 3; ++d) result.normal[d] /= length;
     // A true distance is what it is; anything else is brought to voxels by its own gradient.
     result.distance = step > 0 ? value * scale : value / length;
-    result.weight = 1 / (1 + best * best / (doubtful * doubtful));
     return result;
+}
+
+// How far outside a cell, in voxels, a nearest point may lie and still count as within.
+static const double slack = 0.05;
+
+SSDF_INLINE void add_plane(double *ata, double *atb, const plane *p, double offset) {
+    const double *g = p->normal;
+    for (int c = 0; c < 3; ++c) atb[c] += p->weight * g[c] * offset;
+    ata[0] += p->weight * g[0] * g[0];
+    ata[1] += p->weight * g[0] * g[1];
+    ata[2] += p->weight * g[0] * g[2];
+    ata[3] += p->weight * g[1] * g[1];
+    ata[4] += p->weight * g[1] * g[2];
+    ata[5] += p->weight * g[2] * g[2];
 }
 
 SSDF_INLINE void ssdf_extract_contour_body(const extract_grid *grid, const struct ssdf_extract_pieces *table,
@@ -101,22 +142,20 @@ SSDF_INLINE void ssdf_extract_contour_body(const extract_grid *grid, const struc
                         mean[c] /= __builtin_popcount(edges);
                         system->mean[c] = mean[c];
                         system->cell[c] = 8 * grid->position[3 * b + (size_t)c] + (c == 0 ? x : c == 1 ? y : z);
-                        system->atb[c] = 0;
+                        system->atb[c] = system->near_atb[c] = 0;
                     }
-                    for (int c = 0; c < 6; ++c) system->ata[c] = 0;
+                    for (int c = 0; c < 6; ++c) system->ata[c] = system->near_ata[c] = 0;
                     for (; corners; corners &= corners - 1) {
                         int k = __builtin_ctz(corners), u = k >> 2, v = k >> 1 & 1, w = k & 1;
                         plane *p = planes + 81 * (x + u) + 9 * (y + v) + z + w;
                         if (!p->is_known) *p = plane_at(grid, b, x + u, y + v, z + w, step);
                         const double *g = p->normal;
                         double offset = g[0] * (u - mean[0]) + g[1] * (v - mean[1]) + g[2] * (w - mean[2]) - p->distance;
-                        for (int c = 0; c < 3; ++c) system->atb[c] += p->weight * g[c] * offset;
-                        system->ata[0] += p->weight * g[0] * g[0];
-                        system->ata[1] += p->weight * g[0] * g[1];
-                        system->ata[2] += p->weight * g[0] * g[2];
-                        system->ata[3] += p->weight * g[1] * g[1];
-                        system->ata[4] += p->weight * g[1] * g[2];
-                        system->ata[5] += p->weight * g[2] * g[2];
+                        add_plane(system->ata, system->atb, p, offset);
+                        double foot[3] = {u - g[0] * p->distance, v - g[1] * p->distance, w - g[2] * p->distance};
+                        int is_near = 1;
+                        for (int c = 0; c < 3; ++c) is_near &= foot[c] > -slack && foot[c] < 1 + slack;
+                        if (is_near) add_plane(system->near_ata, system->near_atb, p, offset);
                     }
                 }
             }

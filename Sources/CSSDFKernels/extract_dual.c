@@ -25,7 +25,6 @@ static int pattern_near(const extract_grid *grid, size_t brick, int x, int y, in
 static int is_flipped(const extract_grid *grid, const struct ssdf_extract_pieces *table, size_t brick, int x, int bit,
                       unsigned pattern) {
     int face = table->doubled_face[pattern];
-    if (face == 255) return 0;
     int step = face & 1 ? 1 : -1;
     int across = pattern_near(grid, brick, x + (face >> 1 == 0 ? step : 0), (bit >> 3) + (face >> 1 == 1 ? step : 0),
                               (bit & 7) + (face >> 1 == 2 ? step : 0));
@@ -43,17 +42,20 @@ SSDF_INLINE uint64_t enclosed(const extract_grid *grid, const extract_planes *ce
 SSDF_INLINE void ssdf_extract_dual_cells_body(const extract_grid *grid, const struct ssdf_extract_pieces *table,
                                               size_t first, size_t last, uint16_t *kinds, uint32_t *vertex_count,
                                               uint32_t *quad_count) {
+    uint8_t patterns[512 + 8];
     for (size_t b = first; b < last; ++b) {
         uint32_t vertices = 0, quads = 0;
         if (grid->cell_base[b] != grid->cell_base[b + 1]) {
             uint16_t *out = kinds + grid->cell_base[b];
             extract_planes inside;
             extract_planes_of(&inside, grid->inside, grid->next + 8 * b);
+            extract_patterns(grid, &inside, b, patterns);
+            const uint8_t *pattern = patterns;
             for (int x = 0; x < 8; ++x)
                 for (uint64_t bits = grid->crossed[8 * b + (size_t)x]; bits; bits &= bits - 1) {
                     int bit = __builtin_ctzll(bits);
-                    unsigned kind = extract_pattern(&inside, x, bit);
-                    if (is_flipped(grid, table, b, x, bit, kind)) kind += 256;
+                    unsigned kind = *pattern++;
+                    if (table->doubled_face[kind] != 255 && is_flipped(grid, table, b, x, bit, kind)) kind += 256;
                     vertices += table->count[kind];
                     *out++ = (uint16_t)kind;
                 }

@@ -5,6 +5,10 @@
 // pieces of the surface in a cell are one, a tunnel, is settled by the trilinear interpolant.
 #include "extract_bricks.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #pragma clang fp contract(off)
 
 // Corners of the faces in ring order: lower lower, lower upper, upper upper, upper lower of the two other axes.
@@ -85,32 +89,40 @@ uint16_t ssdf_extract_mc_case(const struct ssdf_extract_cases *table, const doub
     return case_of(table, pattern, corners);
 }
 
-static uint16_t undecided_case(const extract_grid *grid, const struct ssdf_extract_cases *table, size_t brick, int x,
-                               int bit, unsigned pattern) {
-    double levels[8];
-    extract_corner_levels(grid, brick, x, bit, levels);
-    return case_of(table, pattern, levels);
+// Looks at the values where the pattern alone does not decide.
+static void settle(const extract_grid *grid, const struct ssdf_extract_cases *table, size_t brick,
+                   const uint8_t *patterns, uint16_t *cases) {
+    for (int x = 0; x < 8; ++x)
+        for (uint64_t bits = grid->crossed[8 * brick + (size_t)x]; bits; bits &= bits - 1, ++patterns, ++cases) {
+            if (!table->undecided[*patterns]) continue;
+            double levels[8];
+            extract_corner_levels(grid, brick, x, __builtin_ctzll(bits), levels);
+            *cases = case_of(table, *patterns, levels);
+        }
 }
 
 SSDF_INLINE void ssdf_extract_mc_cases_body(const extract_grid *grid, const struct ssdf_extract_cases *table,
                                             size_t first, size_t last, uint16_t *cases, uint32_t *triangle_count,
                                             uint32_t *center_count) {
+    uint8_t patterns[512 + 8];
     for (size_t b = first; b < last; ++b) {
         uint32_t triangles = 0, centers = 0;
+        uint32_t cells = grid->cell_base[b + 1] - grid->cell_base[b];
         uint16_t *out = cases + grid->cell_base[b];
-        if (grid->cell_base[b] != grid->cell_base[b + 1]) {
+        if (cells) {
             extract_planes inside;
             extract_planes_of(&inside, grid->inside, grid->next + 8 * b);
-            for (int x = 0; x < 8; ++x)
-                for (uint64_t bits = grid->crossed[8 * b + (size_t)x]; bits; bits &= bits - 1) {
-                    int bit = __builtin_ctzll(bits);
-                    unsigned pattern = extract_pattern(&inside, x, bit);
-                    uint16_t number = table->undecided[pattern] ? undecided_case(grid, table, b, x, bit, pattern)
-                                                                : table->first_case[pattern];
-                    triangles += table->cases[number].triangles;
-                    centers += table->cases[number].centers;
-                    *out++ = number;
-                }
+            extract_patterns(grid, &inside, b, patterns);
+            unsigned open = 0;
+            for (uint32_t i = 0; i < cells; ++i) {
+                out[i] = table->first_case[patterns[i]];
+                open |= table->undecided[patterns[i]];
+            }
+            if (open) settle(grid, table, b, patterns, out);
+            for (uint32_t i = 0; i < cells; ++i) {
+                triangles += table->cases[out[i]].triangles;
+                centers += table->cases[out[i]].centers;
+            }
         }
         triangle_count[b] = triangles;
         center_count[b] = centers;
@@ -131,44 +143,98 @@ static void average(const float *points, const uint32_t *ids, unsigned ring, int
     for (int c = 0; c < 3; ++c) out[c] = scale > 0 ? (float)(sum[c] / scale) : 0;
 }
 
+// What the triangles of one brick are made from and into.
+typedef struct {
+    const struct ssdf_extract_cases *table;
+    const uint16_t *cases;     // of the brick's crossed cells
+    const uint64_t *crossed;   // [8]
+    const uint32_t *ids;       // [3, 729]
+    uint32_t center;           // number of the brick's first vertex in a cell
+    float *points;
+    float *normals;
+    uint32_t *triangles;
+} brick_job;
+
+// Makes the vertices in a cell and appends their numbers to those on its edges.
+static void add_centers(brick_job *job, const struct ssdf_extract_case *entry, uint32_t *id) {
+    for (int n = 0; n < entry->centers; ++n) {
+        size_t place = 3 * (size_t)job->center;
+        average(job->points, id, entry->rings[n], 0, job->points + place);
+        if (job->normals) average(job->normals, id, entry->rings[n], 1, job->normals + place);
+        id[12 + n] = job->center++;
+    }
+}
+
+static void fill_brick(brick_job *job) {
+    for (int x = 0; x < 8; ++x)
+        for (uint64_t bits = job->crossed[x]; bits; bits &= bits - 1) {
+            int bit = __builtin_ctzll(bits);
+            const uint32_t *place = job->ids + 81 * x + bit + (bit >> 3);
+            const struct ssdf_extract_case *entry = job->table->cases + *job->cases++;
+            uint32_t id[16];
+            for (int e = 0; e < 12; ++e) id[e] = place[729 * (e >> 2) + extract_edge_place[e]];
+            if (entry->centers) add_centers(job, entry, id);
+            const uint8_t *corner = job->table->corners + entry->first;
+            for (int i = 0; i < 3 * entry->triangles; ++i) *job->triangles++ = id[corner[i]];
+        }
+}
+
+#if defined(__x86_64__)
+// All numbers of a cell in one register, all corners of up to five triangles in one permutation: no loop over triangles
+// whose length the processor would have to guess.
+SSDF_AVX512 static void fill_brick_avx512(brick_job *job) {
+    const __m512i place = _mm512_setr_epi32(0, 1, 9, 10, 729, 730, 729 + 81, 729 + 82, 1458, 1458 + 9, 1458 + 81,
+                                            1458 + 90, 0, 0, 0, 0);
+    uint32_t *out = job->triangles;
+    for (int x = 0; x < 8; ++x)
+        for (uint64_t bits = job->crossed[x]; bits; bits &= bits - 1) {
+            int bit = __builtin_ctzll(bits);
+            const uint32_t *base = job->ids + 81 * x + bit + (bit >> 3);
+            const struct ssdf_extract_case *entry = job->table->cases + *job->cases++;
+            __m512i id = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), 0x0fff, place, base, 4);
+            if (__builtin_expect(entry->centers != 0, 0)) {
+                uint32_t ids[16];
+                _mm512_storeu_si512(ids, id);
+                add_centers(job, entry, ids);
+                id = _mm512_loadu_si512(ids);
+            }
+            const uint8_t *corner = job->table->corners + entry->first;
+            int count = 3 * entry->triangles;
+            for (;;) {
+                __m512i index = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)corner));
+                int now = count < 15 ? count : 15;
+                _mm512_mask_storeu_epi32(out, (__mmask16)((1u << now) - 1), _mm512_permutexvar_epi32(index, id));
+                out += now;
+                if (__builtin_expect(count <= 15, 1)) break;
+                count -= 15;
+                corner += 15;
+            }
+        }
+}
+#endif
+
 SSDF_INLINE void ssdf_extract_mc_triangles_body(const extract_grid *grid, const struct ssdf_extract_cases *table,
                                                 size_t first, size_t last, const uint16_t *cases,
-                                                const intptr_t *triangle_base, const uint32_t *center_base, int flip,
+                                                const intptr_t *triangle_base, const uint32_t *center_base,
                                                 float *points, float *normals, uint32_t *triangles) {
     extract_edge_ids ids = {{{0}}};
     uint32_t point_count = grid->edge_base[grid->count];
-    int second = flip ? 2 : 1, third = flip ? 1 : 2;
     for (size_t b = first; b < last; ++b) {
         if (grid->cell_base[b] == grid->cell_base[b + 1]) continue;
         extract_edge_ids_of(&ids, grid, b);
-        uint32_t *out = triangles + 3 * triangle_base[b];
-        uint32_t center = point_count + center_base[b];
-        const uint16_t *number = cases + grid->cell_base[b];
-        for (int x = 0; x < 8; ++x)
-            for (uint64_t bits = grid->crossed[8 * b + (size_t)x]; bits; bits &= bits - 1) {
-                int bit = __builtin_ctzll(bits);
-                int place = 81 * x + bit + (bit >> 3);
-                const struct ssdf_extract_case *entry = table->cases + *number++;
-                uint32_t id[16];
-                for (int e = 0; e < 12; ++e) id[e] = ids.at[e >> 2][place + extract_edge_place[e]];
-                for (int n = 0; n < entry->centers; ++n) {
-                    average(points, id, entry->rings[n], 0, points + 3 * (size_t)center);
-                    if (normals) average(normals, id, entry->rings[n], 1, normals + 3 * (size_t)center);
-                    id[12 + n] = center++;
-                }
-                const uint8_t *corner = table->corners + entry->first;
-                for (int t = 0; t < entry->triangles; ++t) {
-                    out[0] = id[corner[0]];
-                    out[1] = id[corner[second]];
-                    out[2] = id[corner[third]];
-                    out += 3;
-                    corner += 3;
-                }
-            }
+        brick_job job = {table,  cases + grid->cell_base[b], grid->crossed + 8 * b, ids.at[0], point_count + center_base[b],
+                         points, normals,                    triangles + 3 * triangle_base[b]};
+#if defined(__x86_64__)
+        if (grid->isa == SSDF_ISA_AVX512) {
+            fill_brick_avx512(&job);
+            continue;
+        }
+#endif
+        fill_brick(&job);
     }
 }
 SSDF_EXTRACT_PASS(ssdf_extract_mc_triangles,
                   (const extract_grid *grid, const struct ssdf_extract_cases *table, size_t first, size_t last,
-                   const uint16_t *cases, const intptr_t *triangle_base, const uint32_t *center_base, int flip,
-                   float *points, float *normals, uint32_t *triangles),
-                  (grid, table, first, last, cases, triangle_base, center_base, flip, points, normals, triangles))
+                   const uint16_t *cases, const intptr_t *triangle_base, const uint32_t *center_base, float *points,
+                   float *normals, uint32_t *triangles),
+                  (grid, table, first, last, cases, triangle_base, center_base, points, normals, triangles))

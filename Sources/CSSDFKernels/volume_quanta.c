@@ -39,6 +39,49 @@ static inline __attribute__((always_inline)) void float_span(
     span->negative_zero = (int32_t)zeros;
 }
 
+// Floats in the order of their values, as integers; the inverse is the same.
+static inline __attribute__((always_inline)) int32_t ordered(int32_t b) { return b ^ (b >> 31 & 0x7fffffff); }
+
+static inline __attribute__((always_inline)) void value_range(
+    const float *values, size_t count, float *smallest, float *largest) {
+    int32_t low = 0x7f800000, high = ordered((int32_t)0xff800000);
+    for (size_t i = 0; i < count; i++) {
+        int32_t b = (int32_t)bits_of(values[i]), at = ordered(b);
+        int is_number = (b & 0x7fffffff) <= 0x7f800000;
+        int32_t below = is_number ? at : 0x7f800000, above = is_number ? at : ordered((int32_t)0xff800000);
+        low = below < low ? below : low;
+        high = above > high ? above : high;
+    }
+    *smallest = float_of((uint32_t)ordered(low));
+    *largest = float_of((uint32_t)ordered(high));
+}
+
+static inline __attribute__((always_inline)) double largest_difference(const float *a, const float *b, size_t count) {
+    // Doubles that are not negative are in the order of their bits.
+    int64_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = (double)a[i] - (double)b[i];
+        int64_t bits;
+        memcpy(&bits, &d, 8);
+        bits &= 0x7fffffffffffffff;
+        bits = bits <= 0x7ff0000000000000 ? bits : 0;
+        largest = bits > largest ? bits : largest;
+    }
+    double result;
+    memcpy(&result, &largest, 8);
+    return result;
+}
+
+static inline __attribute__((always_inline)) void quantize(
+    const float *values, size_t count, float scale, float largest, int32_t *quanta, float *stored) {
+    for (size_t i = 0; i < count; i++) {
+        float q = scale > 0 ? __builtin_nearbyintf(values[i] / scale) : 0;
+        q = q > largest ? largest : q < -largest ? -largest : q;
+        quanta[i] = (int32_t)q;
+        stored[i] = (float)(int32_t)q * scale;
+    }
+}
+
 static inline __attribute__((always_inline)) void to_quanta(
     const float *values, size_t count, int exponent, int32_t *quanta) {
     float scale = power_of_two(-exponent);
@@ -55,6 +98,15 @@ static inline __attribute__((always_inline)) void from_quanta(
 #define AVX2 __attribute__((target("avx2")))
 #define AVX512 __attribute__((target("avx2,avx512f,avx512bw,avx512dq,avx512vl")))
 #define VARIANT(TARGET, suffix)                                                                                  \
+    TARGET static void value_range_##suffix(const float *v, size_t n, float *s, float *l) {                      \
+        value_range(v, n, s, l);                                                                                 \
+    }                                                                                                            \
+    TARGET static double largest_difference_##suffix(const float *a, const float *b, size_t n) {                 \
+        return largest_difference(a, b, n);                                                                      \
+    }                                                                                                            \
+    TARGET static void quantize_##suffix(const float *v, size_t n, float s, float l, int32_t *q, float *r) {     \
+        quantize(v, n, s, l, q, r);                                                                              \
+    }                                                                                                            \
     TARGET static void float_span_##suffix(const float *v, size_t n, struct ssdf_float_span *s) {                \
         float_span(v, n, s);                                                                                     \
     }                                                                                                            \
@@ -72,6 +124,22 @@ VARIANT(AVX512, avx512)
 void ssdf_float_span_with(int isa, const float *values, size_t count, struct ssdf_float_span *span) {
     DISPATCH(float_span, values, count, span)
     float_span(values, count, span);
+}
+
+void ssdf_value_range_with(int isa, const float *values, size_t count, float *smallest, float *largest) {
+    DISPATCH(value_range, values, count, smallest, largest)
+    value_range(values, count, smallest, largest);
+}
+
+double ssdf_largest_difference_with(int isa, const float *a, const float *b, size_t count) {
+    DISPATCH(largest_difference, a, b, count)
+    return largest_difference(a, b, count);
+}
+
+void ssdf_quantize_with(
+    int isa, const float *values, size_t count, float scale, float largest, int32_t *quanta, float *stored) {
+    DISPATCH(quantize, values, count, scale, largest, quanta, stored)
+    quantize(values, count, scale, largest, quanta, stored);
 }
 
 void ssdf_to_quanta_with(int isa, const float *values, size_t count, int exponent, int32_t *quanta) {

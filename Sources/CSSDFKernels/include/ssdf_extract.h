@@ -87,7 +87,7 @@ struct ssdf_extract_case {
 // tunnel); an answer is 1 when the inside corners are joined across the face.
 struct ssdf_extract_cases {
     const struct ssdf_extract_case *_Nonnull cases;
-    const uint8_t *_Nonnull corners;         // edge 0…11, or 12 + number of a centre vertex
+    const uint8_t *_Nonnull corners;         // edge 0…11, or 12 + number of a centre vertex; 16 bytes more at the end
     const uint16_t *_Nonnull first_case;     // [256]
     const uint8_t *_Nonnull ambiguous;       // [256] bit f: face f is ambiguous
     const uint8_t *_Nonnull undecided;       // [256] nonzero when the pattern alone does not decide the case
@@ -102,11 +102,11 @@ void ssdf_extract_mc_cases(const struct ssdf_extract_grid *_Nonnull grid, const 
 // Pass 6: triangles, and the vertices inside cells, which are numbered from edge_base[count].
 // triangle_base, center_base: [count + 1] made from the counts; points (and normals, if not null):
 // [edge_base[count] + center_base[count], 3], the edges' part read, the centres' part written;
-// triangles: [triangle_base[count], 3]. flip turns every triangle round, for maps that mirror.
+// triangles: [triangle_base[count], 3].
 void ssdf_extract_mc_triangles(const struct ssdf_extract_grid *_Nonnull grid,
                                const struct ssdf_extract_cases *_Nonnull table, size_t first, size_t last,
                                const uint16_t *_Nonnull cases, const intptr_t *_Nonnull triangle_base,
-                               const uint32_t *_Nonnull center_base, int flip, float *_Nonnull points,
+                               const uint32_t *_Nonnull center_base, float *_Nonnull points,
                                float *_Nullable normals, uint32_t *_Nonnull triangles);
 
 // The case that values at the corners of one cell (relative to the level, negative inside) lead to.
@@ -146,10 +146,12 @@ void ssdf_extract_dual_triangles(const struct ssdf_extract_grid *_Nonnull grid,
 
 // Numbers that describe the vertex of one piece for dual contouring, in voxels from the cell's lowest corner.
 struct ssdf_extract_system {
-    double ata[6];    // normal equations of the planes, relative to `mean`: xx xy xz yy yz zz
+    double ata[6];       // normal equations of the planes, relative to `mean`: xx xy xz yy yz zz
     double atb[3];
-    double mean[3];   // the mean of the points on the piece's edges
-    int32_t cell[3];  // the cell, in voxels
+    double near_ata[6];  // of those alone that touch the surface in the cell: their nearest point of it lies there
+    double near_atb[3];
+    double mean[3];      // the mean of the points on the piece's edges
+    int32_t cell[3];     // the cell, in voxels
 };
 
 // Pass 6 of dual contouring: for every piece the planes that the values at its edges' ends tell of, gathered into

@@ -48,6 +48,18 @@ struct ssdf_float_span {
 void ssdf_float_span_with(
     int isa, const float *_Nonnull values, size_t count, struct ssdf_float_span *_Nonnull span);
 
+// Smallest and largest of `count` values, NaNs aside: +infinity and -infinity when there are none.
+void ssdf_value_range_with(
+    int isa, const float *_Nonnull values, size_t count, float *_Nonnull smallest, float *_Nonnull largest);
+
+// The largest |a[i] - b[i]|, exactly; differences that are NaNs aside.
+double ssdf_largest_difference_with(int isa, const float *_Nonnull a, const float *_Nonnull b, size_t count);
+
+// q[i] = v[i] / scale rounded to nearest, ties to even, held within ±largest; stored[i] = q[i] * scale. 0 for scale 0.
+void ssdf_quantize_with(
+    int isa, const float *_Nonnull values, size_t count, float scale, float largest, int32_t *_Nonnull quanta,
+    float *_Nonnull stored);
+
 // q[i] = trunc(v[i] * 2^-exponent), for -120 <= exponent <= 120 and results below 2^31.
 void ssdf_to_quanta_with(int isa, const float *_Nonnull values, size_t count, int exponent, int32_t *_Nonnull quanta);
 

@@ -68,46 +68,68 @@ private func contourVertices(
 }
 
 /// Where the planes of a piece meet, within its cell.
+///
+/// Planes that meet outside the cell meet in an edge that the neighbours have, not this cell: it follows the planes
+/// alone that touch the surface within it.
 private func solve(_ system: ssdf_extract_system, margin: Double) -> Vector3d {
     let mean = Vector3d(system.mean.0, system.mean.1, system.mean.2)
-    let (ata, atb) = (system.ata, system.atb)
-    var offset = (0.0, 0.0, 0.0)
-    withUnsafeBytes(of: ata) { ata in
-        withUnsafeBytes(of: atb) { atb in
-            withUnsafeMutableBytes(of: &offset) { x in
-                _ = ssdf_solve_qef(
-                    ata.baseAddress!.assumingMemoryBound(to: Double.self),
-                    atb.baseAddress!.assumingMemoryBound(to: Double.self), sharpness,
-                    x.baseAddress!.assumingMemoryBound(to: Double.self))
-            }
-        }
-    }
-    let vertex = mean + Vector3d(offset.0, offset.1, offset.2)
     let low = Vector3d(repeating: margin)
     let high = Vector3d(repeating: 1 - margin)
-    guard any(vertex .< low) || any(vertex .> high) || !vertex.isFinite else { return vertex }
-    return constrained(system, mean: mean, low: low, high: high)
+    func isOutside(_ p: Vector3d) -> Bool { any(p .< low) || any(p .> high) || !p.isFinite }
+    var planes = PlaneSystem(ata: system.ata, atb: system.atb)
+    var vertex = mean + planes.minimizer
+    guard isOutside(vertex) else { return vertex }
+    let near = PlaneSystem(ata: system.near_ata, atb: system.near_atb)
+    if near.trace > 0.1 * planes.trace {
+        planes = near
+        vertex = mean + planes.minimizer
+        guard isOutside(vertex) else { return vertex }
+    }
+    return mean + planes.minimizer(from: low - mean, to: high - mean)
 }
 
-/// The point of the cell that is nearest to the planes, with a slight pull to the mean where they leave it open.
-/// Coordinate descent: each step minimises exactly along one axis, so that it ends at the only minimum there is.
-private func constrained(
-    _ system: ssdf_extract_system, mean: Vector3d, low: Vector3d, high: Vector3d
-) -> Vector3d {
-    let (xx, xy, xz, yy, yz, zz) = system.ata
-    let pull = max(1e-3 * (xx + yy + zz), 1e-30)
-    let rows = (Vector3d(xx + pull, xy, xz), Vector3d(xy, yy + pull, yz), Vector3d(xz, yz, zz + pull))
-    let goal = Vector3d(system.atb.0, system.atb.1, system.atb.2)
-    var offset = Vector3d.zero
-    let (least, most) = (low - mean, high - mean)
-    for _ in 0..<40 {
-        let before = offset
-        for axis in 0..<3 {
-            let row = axis == 0 ? rows.0 : axis == 1 ? rows.1 : rows.2
-            let free = (goal[axis] - row.dot(offset) + row[axis] * offset[axis]) / row[axis]
-            offset[axis] = free.isFinite ? min(max(free, least[axis]), most[axis]) : 0
+/// The normal equations of some planes.
+private struct PlaneSystem {
+    var ata: (Double, Double, Double, Double, Double, Double)
+    var atb: (Double, Double, Double)
+
+    var trace: Double { ata.0 + ata.3 + ata.5 }
+
+    /// The point nearest to all planes, and of those the nearest to the origin.
+    var minimizer: Vector3d {
+        var x = (0.0, 0.0, 0.0)
+        withUnsafeBytes(of: ata) { ata in
+            withUnsafeBytes(of: atb) { atb in
+                withUnsafeMutableBytes(of: &x) { x in
+                    _ = ssdf_solve_qef(
+                        ata.baseAddress!.assumingMemoryBound(to: Double.self),
+                        atb.baseAddress!.assumingMemoryBound(to: Double.self), sharpness,
+                        x.baseAddress!.assumingMemoryBound(to: Double.self))
+                }
+            }
         }
-        if (offset - before).lengthSquared < 1e-14 { break }
+        return Vector3d(x.0, x.1, x.2)
     }
-    return pointwiseMin(pointwiseMax(mean + offset, low), high)
+
+    /// The point of a box that is nearest to all planes, with a slight pull to the origin where they leave it open.
+    /// Coordinate descent: each step minimises exactly along one axis, so that it ends at the only minimum there is.
+    func minimizer(from least: Vector3d, to most: Vector3d) -> Vector3d {
+        let pull = max(1e-3 * trace, 1e-30)
+        let rows = (
+            Vector3d(ata.0 + pull, ata.1, ata.2), Vector3d(ata.1, ata.3 + pull, ata.4),
+            Vector3d(ata.2, ata.4, ata.5 + pull)
+        )
+        let goal = Vector3d(atb.0, atb.1, atb.2)
+        var point = Vector3d.zero
+        for _ in 0..<40 {
+            let before = point
+            for axis in 0..<3 {
+                let row = axis == 0 ? rows.0 : axis == 1 ? rows.1 : rows.2
+                let free = (goal[axis] - row.dot(point) + row[axis] * point[axis]) / row[axis]
+                point[axis] = free.isFinite ? min(max(free, least[axis]), most[axis]) : 0
+            }
+            if (point - before).lengthSquared < 1e-14 { break }
+        }
+        return pointwiseMin(pointwiseMax(point, least), most)
+    }
 }

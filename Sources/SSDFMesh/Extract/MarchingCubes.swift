@@ -45,7 +45,6 @@ func marchingCubes(
     }
     let triangleBase = Unchecked(triangleBases.pointer)
     let centerBase = Unchecked(centerBases.pointer)
-    let flip: Int32 = coordinates.mirrors ? 1 : 0
     mesh.triangles = mesh.positions.withUnsafeMutableBufferPointer { positions in
         mesh.normals.withUnsafeMutableBufferPointer { normals in
             let points = Unchecked(positions.baseAddress)
@@ -54,10 +53,10 @@ func marchingCubes(
                 let triangles = Unchecked(storage.baseAddress)
                 guard triangles.value != nil, points.value != nil else { return }
                 surface.forEachTile(threads: threads) { grid, bricks in
-                    tables.withUnsafeTable { table in
+                    tables.withUnsafeTable(mirrored: coordinates.mirrors) { table in
                         ssdf_extract_mc_triangles(
                             grid, table, bricks.lowerBound, bricks.upperBound, caseStart.value, triangleBase.value,
-                            centerBase.value, flip, points.value!, normals.value, triangles.value!)
+                            centerBase.value, points.value!, normals.value, triangles.value!)
                     }
                 }
             }

@@ -14,6 +14,8 @@ package struct MarchingCubesCases: Sendable {
     package private(set) var cases: [ssdf_extract_case] = []
     /// Triangle corners: edge 0…11, or 12 + number of the vertex in the cell.
     package private(set) var corners: [UInt8] = []
+    /// The same with every triangle turned round, for maps that mirror.
+    package private(set) var turned: [UInt8] = []
     /// `[256]`.
     package private(set) var firstCase: [UInt16] = []
     /// `[256]`, bit `f`: face `f` is ambiguous.
@@ -56,6 +58,11 @@ package struct MarchingCubesCases: Sendable {
             }
             undecided.append(faces != 0 || mayTunnel ? 1 : 0)
         }
+        turned = corners
+        for triangle in stride(from: 0, to: corners.count, by: 3) { turned.swapAt(triangle + 1, triangle + 2) }
+        // Kernels read sixteen corners at a time.
+        corners += [UInt8](repeating: 0, count: 16)
+        turned += [UInt8](repeating: 0, count: 16)
     }
 
     /// The bits of `answers`, moved to the set bits of `faces`.
@@ -127,10 +134,12 @@ package struct MarchingCubesCases: Sendable {
         for triangle in triangles { corners += triangle.map { UInt8($0) } }
     }
 
-    /// Lends the table to a kernel.
-    package func withUnsafeTable<Result>(_ body: (UnsafePointer<ssdf_extract_cases>) -> Result) -> Result {
+    /// Lends the table to a kernel, with triangles turned round if `mirrored`.
+    package func withUnsafeTable<Result>(mirrored: Bool = false, _ body: (UnsafePointer<ssdf_extract_cases>) -> Result)
+        -> Result
+    {
         cases.withUnsafeBufferPointer { cases in
-            corners.withUnsafeBufferPointer { corners in
+            (mirrored ? turned : corners).withUnsafeBufferPointer { corners in
                 firstCase.withUnsafeBufferPointer { firstCase in
                     ambiguous.withUnsafeBufferPointer { ambiguous in
                         undecided.withUnsafeBufferPointer { undecided in

@@ -101,30 +101,24 @@ extension GroupEncoder {
     /// ties to even. A value nearer to 0 than half the scale becomes 0, so a sign can vanish but never turn.
     private func quantize(_ run: BrickRun) throws(Failure) {
         let largest = header.dtype.largestQuantum
+        if let value = (0..<run.activeCount).lazy.map({ self.given.pointer[$0] }).first(where: { !$0.isFinite }) {
+            throw .badData(
+                place: "grid \"\(header.metadata.name)\"", "value \(value) cannot be quantised",
+                expected: "finite values, or value type f32 or f16")
+        }
         var row = 0
         for brick in 0..<run.bricks.count {
             var count = 0
             for word in 0..<8 { count += run.masks[brick * 8 + word].nonzeroBitCount }
-            var magnitude: Float = 0
-            for index in row..<row + count {
-                let value = given.pointer[index]
-                guard value.isFinite else {
-                    throw .badData(
-                        place: "grid \"\(header.metadata.name)\"", "value \(value) cannot be quantised",
-                        expected: "finite values, or value type f32 or f16")
-                }
-                magnitude = max(magnitude, abs(value))
-            }
+            var (low, high) = (Float(0), Float(0))
+            ssdf_value_range_with(isa, given.pointer + row, count, &low, &high)
+            let magnitude = max(abs(low), abs(high))
             // A scale too small for the largest magnitude would clip it; a scale of 0 is for a brick of zeros.
             var scale = magnitude / largest
             if scale * largest < magnitude { scale = scale.nextUp }
             append(scale.bitPattern)
-            for index in row..<row + count {
-                let quantum = scale > 0 ? (given.pointer[index] / scale).rounded(.toNearestOrEven) : 0
-                let clamped = min(max(quantum, -largest), largest)
-                elements.pointer[index] = Int32(clamped)
-                stored.pointer[index] = clamped * scale
-            }
+            ssdf_quantize_with(
+                isa, given.pointer + row, count, scale, largest, elements.pointer + row, stored.pointer + row)
             row += count
         }
     }

@@ -1,3 +1,5 @@
+import CSSDFKernels
+
 /// What stored values span, and how far they are from those that were given.
 struct ValueSpan {
     var minimum = Double.infinity
@@ -11,33 +13,13 @@ struct ValueSpan {
     }
 
     mutating func add(_ values: UnsafePointer<Float>, _ count: Int) {
-        var low = SIMD16<Float>(repeating: .infinity)
-        var high = SIMD16<Float>(repeating: -.infinity)
-        var index = 0
-        while index + 16 <= count {
-            let row = UnsafeRawPointer(values + index).loadUnaligned(as: SIMD16<Float>.self)
-            // Comparisons with a NaN are false: it leaves both as they are.
-            low.replace(with: row, where: row .< low)
-            high.replace(with: row, where: row .> high)
-            index += 16
-        }
-        var (lowest, highest) = (low.min(), high.max())
-        while index < count {
-            lowest = values[index] < lowest ? values[index] : lowest
-            highest = values[index] > highest ? values[index] : highest
-            index += 1
-        }
-        minimum = min(minimum, Double(lowest))
-        maximum = max(maximum, Double(highest))
+        var (low, high) = (Float(0), Float(0))
+        ssdf_value_range_with(ssdf_isa(), values, count, &low, &high)
+        minimum = min(minimum, Double(low))
+        maximum = max(maximum, Double(high))
     }
 
-    /// Differences are exact: both numbers and their distance fit a double.
     mutating func addErrors(given: UnsafePointer<Float>, stored: UnsafePointer<Float>, _ count: Int) {
-        var largest = 0.0
-        for index in 0..<count {
-            let error = abs(Double(stored[index]) - Double(given[index]))
-            largest = error > largest ? error : largest
-        }
-        errorBound = max(errorBound, largest)
+        errorBound = max(errorBound, ssdf_largest_difference_with(ssdf_isa(), given, stored, count))
     }
 }

@@ -3,7 +3,7 @@ import SSDFCore
 /// Writes a container in one pass: grids one after another, each as groups of bricks, then the index.
 ///
 /// Memory is that of a few groups, whatever the size of a grid. The bytes depend on what is written and on the options
-/// but not on `threads`, nor on how the bricks of a grid are divided among calls of `append`.
+/// but not on `threads`. Each call of `append` starts a group, so give it many bricks at a time.
 ///
 /// ```
 /// var writer = try VolumeWriter(options: options, to: sink)

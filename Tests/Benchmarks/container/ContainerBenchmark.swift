@@ -9,14 +9,17 @@ import SSDFVolume
 
 /// Writes and reads a band in every value type and codec and prints a line of JSON for each: bytes, seconds, voxels.
 ///
-/// `container-benchmark BAND FOLDER THREADS [EXPONENT]`: the band is a file of `peers/vdb-container`, or any .ssdf;
+/// `container-benchmark BAND FOLDER THREADS [EXPONENT]`: the band is one that the other form wrote, or any .ssdf;
 /// EXPONENT rounds its values to multiples of that power of two first. The best of five runs counts: files stay in the page cache.
+///
+/// `container-benchmark export FILE.ssdf BAND` writes a grid as `peers/vdb_container.cpp` reads it.
 @main struct ContainerBenchmark {
     static func main() throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 4, let threads = Int(arguments[3]) else {
             throw Failure(.usage, "usage: container-benchmark BAND FOLDER THREADS [EXPONENT]")
         }
+        if arguments[1] == "export" { return try export(from: arguments[2], to: arguments[3]) }
         let volume =
             arguments[1].hasSuffix(".ssdf")
             ? try loadVolume(path: arguments[1], threads: threads) : try band(path: arguments[1])
@@ -35,10 +38,11 @@ import SSDFVolume
     ) throws {
         let path = "\(folder)/container-benchmark.ssdf"
         defer { unlink(path) }
-        var (writing, reading) = (Double.infinity, Double.infinity)
+        var writing = Seconds(wall: .infinity, processor: .infinity)
+        var reading = writing
         for _ in 0..<5 {
             unlink(path)
-            let start = seconds()
+            let start = Seconds.now
             guard let file = fopen(path, "wb") else { throw Failure(.cannotCreate, file: path, "cannot create") }
             setvbuf(file, nil, _IONBF, 0)
             try writeVolume(volume, options: options) { (bytes) throws(Failure) in
@@ -47,10 +51,10 @@ import SSDFVolume
                 }
             }
             fclose(file)
-            writing = min(writing, seconds() - start)
-            let middle = seconds()
+            writing = writing.least(start.elapsed)
+            let middle = Seconds.now
             let read = try loadVolume(path: path, threads: threads)
-            reading = min(reading, seconds() - middle)
+            reading = reading.least(middle.elapsed)
             guard read.activeCount == volume.activeCount else { throw Failure(.internal, "a different volume") }
         }
         var status = stat()
@@ -58,12 +62,29 @@ import SSDFVolume
         let name = "ssdf \(options.dtype) \(options.codec)"
         print(
             "{\"format\": \"\(name)\", \"threads\": \(threads), \"voxels\": \(volume.activeCount), "
-                + "\"bytes\": \(status.st_size), \"write\": \(writing), \"read\": \(reading)}")
+                + "\"bytes\": \(status.st_size), \"write\": \(writing.wall), \"read\": \(reading.wall), "
+                + "\"write_cpu\": \(writing.processor), \"read_cpu\": \(reading.processor)}")
     }
 
-    /// The bands that the peer leaves: a count of bricks, and for each its position, mask and values.
+    /// A grid as a band.
+    private static func export(from path: String, to target: String) throws {
+        let volume = try loadVolume(path: path, threads: availableProcessors())
+        guard let file = fopen(target, "wb") else { throw Failure(.cannotCreate, file: target, "cannot create") }
+        var count = Int32(volume.brickCount)
+        fwrite(&count, 4, 1, file)
+        for brick in 0..<volume.brickCount {
+            let row = volume.offsets.pointer[brick]
+            fwrite(volume.bricks.pointer + brick, 12, 1, file)
+            fwrite(volume.masks.pointer + brick * 8, 8, 8, file)
+            fwrite(volume.values.pointer + row, 4, volume.offsets.pointer[brick + 1] - row, file)
+        }
+        guard fclose(file) == 0 else { throw Failure(.inputOutput, file: target, "cannot write") }
+    }
+
+    /// The bands that the peer reads too: a count of bricks, and for each its position, mask and values.
     private static func band(path: String) throws -> SparseVolume {
         let file = try FileBytes(path: path)
+        defer { _ = file.bytes.count }
         let bytes = file.bytes
         let brickCount = Int(bytes.loadUnaligned(as: Int32.self))
         let bricks = Buffer<BrickCoordinate>(uninitialized: brickCount)
@@ -91,10 +112,27 @@ import SSDFVolume
             volume.values.pointer[row] = (volume.values.pointer[row] * scale).rounded() / scale + 0
         }
     }
+}
 
-    private static func seconds() -> Double {
+/// Time by the clock, and spent by this process's threads together, which other programs disturb less.
+private struct Seconds {
+    var wall: Double
+    var processor: Double
+
+    static var now: Self { Self(wall: clock(CLOCK_MONOTONIC), processor: clock(CLOCK_PROCESS_CPUTIME_ID)) }
+
+    var elapsed: Self {
+        let now = Self.now
+        return Self(wall: now.wall - wall, processor: now.processor - processor)
+    }
+
+    func least(_ other: Self) -> Self {
+        Self(wall: min(wall, other.wall), processor: min(processor, other.processor))
+    }
+
+    private static func clock(_ clock: clockid_t) -> Double {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        clock_gettime(clock, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 }

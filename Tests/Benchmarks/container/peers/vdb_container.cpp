@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <time.h>
 #include <unistd.h>
 #include <vector>
 
@@ -25,6 +26,12 @@ using namespace openvdb;
 
 static double seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+static double processor() {
+    timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
 }
 
 static int band(const char *mesh, int resolution, float halfWidth, const char *out) {
@@ -101,31 +108,35 @@ static FloatGrid::Ptr load(const char *path, bool rounds, int exponent) {
     return grid;
 }
 
-static void time(FloatGrid::Ptr grid, const char *folder, const char *name, uint32_t flags, bool half) {
+static void measure(FloatGrid::Ptr grid, const char *folder, const char *name, uint32_t flags, bool half) {
     std::string path = std::string(folder) + "/container-benchmark.vdb";
-    double writing = 1e9, reading = 1e9;
+    double writing = 1e9, reading = 1e9, writingCPU = 1e9, readingCPU = 1e9;
     grid->setSaveFloatAsHalf(half);
     for (int run = 0; run < 5; run++) {
         unlink(path.c_str());
-        double start = seconds();
+        double start = seconds(), startCPU = processor();
         {
             io::File file(path);
             file.setCompression(flags);
             file.write({grid});
         }
         writing = std::min(writing, seconds() - start);
-        start = seconds();
+        writingCPU = std::min(writingCPU, processor() - startCPU);
+        start = seconds(), startCPU = processor();
         io::File file(path);
         file.open(false);
         auto read = file.readGrid("sdf");
         file.close();
         reading = std::min(reading, seconds() - start);
+        readingCPU = std::min(readingCPU, processor() - startCPU);
     }
     FILE *file = fopen(path.c_str(), "rb");
     fseek(file, 0, SEEK_END);
     printf(
-        "{\"format\": \"vdb %s %s\", \"voxels\": %llu, \"bytes\": %ld, \"write\": %.4f, \"read\": %.4f}\n",
-        half ? "half" : "f32", name, (unsigned long long)grid->activeVoxelCount(), ftell(file), writing, reading);
+        "{\"format\": \"vdb %s %s\", \"voxels\": %llu, \"bytes\": %ld, \"write\": %.4f, \"read\": %.4f, "
+        "\"write_cpu\": %.4f, \"read_cpu\": %.4f}\n",
+        half ? "half" : "f32", name, (unsigned long long)grid->activeVoxelCount(), ftell(file), writing, reading,
+        writingCPU, readingCPU);
     fclose(file);
     unlink(path.c_str());
 }
@@ -138,7 +149,7 @@ int main(int count, char **arguments) {
     auto grid = load(arguments[2], count > 4, count > 4 ? atoi(arguments[4]) : 0);
     const uint32_t mask = io::COMPRESS_ACTIVE_MASK;
     for (bool half : {false, true}) {
-        time(grid, arguments[3], "blosc", io::COMPRESS_BLOSC | mask, half);
-        time(grid, arguments[3], "zip", io::COMPRESS_ZIP | mask, half);
+        measure(grid, arguments[3], "blosc", io::COMPRESS_BLOSC | mask, half);
+        measure(grid, arguments[3], "zip", io::COMPRESS_ZIP | mask, half);
     }
 }
