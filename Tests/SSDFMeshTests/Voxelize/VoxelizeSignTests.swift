@@ -83,6 +83,8 @@ import Testing
         arguments: ["armadillo.obj", "turbineblade.ply", "nefertiti.obj", "fandisk.obj", "rocker-arm.obj"],
         classes.dropLast())
     func autoIsRightOnBrokenScans(name: String, kind: String) throws {
+        // One scan always; the sweep over all of them, at 256, takes minutes.
+        guard name == "armadillo.obj" || getenv("SSDF_LONG_TESTS") != nil else { return }
         guard let path = SharedData.mesh(name) else { return }
         let whole = try loadMesh(path: path, threads: 2).mesh
         let (mesh, clean) = Self.altered(whole, kind)
@@ -143,7 +145,6 @@ import Testing
         // At most about 2·10⁷ solid angles.
         let every = max(1, volume.activeCount * mesh.triangleCount / 20_000_000)
         var wrong = 0
-        var row = 0
         volume.forEachActiveVoxel { row, voxel in
             guard row % every == 0 else { return }
             let winding = reference.winding(voxel.point)
@@ -151,8 +152,7 @@ import Testing
             guard abs(volume.values.pointer[row]) > 1e-6, abs(winding - 0.5) > 1e-9 else { return }
             if (volume.values.pointer[row] < 0) != (winding >= 0.5) { wrong += 1 }
         }
-        row = wrong
-        #expect(row == 0, "\(name)")
+        #expect(wrong == 0, "\(name)")
     }
 
     @Test(arguments: ["cube", "hollow-ball-outward", "torus", "gear", "flipped-third", "inside-out"])
