@@ -59,7 +59,7 @@ import Testing
 
     @Test func errorTargetIsHonoured() throws {
         let mesh = FixtureMesh.named("knot").mesh
-        let bound = mesh.boundingBox.longestSide * 2e-3
+        let bound = mesh.boundingBox.longestSide * 1e-2
         let result = try reduced(mesh, .error(bound))
         #expect(result.mesh.triangleCount < mesh.triangleCount / 2)
         #expect(MeshDistance(mesh, result.mesh).hausdorff <= bound)
