@@ -56,8 +56,8 @@ import Testing
         let expected = try loadMesh(path: plain, threads: 1).mesh
         let found = try loadMesh(path: hard, threads: 1).mesh
         #expect(found.triangleCount == expected.triangleCount)
-        // The two files number their vertices in different orders.
-        withKnownIssue("vertices keep the order of the file", isIntermittent: true) {
+        // The two should be equal; why they are not has not been found.
+        withKnownIssue("the two files do not read alike", isIntermittent: true) {
             #expect(found.positions == expected.positions)
             #expect(found.triangles == expected.triangles)
         }
