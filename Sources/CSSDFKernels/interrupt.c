@@ -80,6 +80,22 @@ static void on_crash(int signal) {
     end_by(signal);
 }
 
+_Noreturn void ssdf_end_without_memory(size_t bytes) {
+    static atomic_flag taken = ATOMIC_FLAG_INIT;
+    while (atomic_flag_test_and_set(&taken)) pause();
+    char digits[24], *start = digits + sizeof digits;
+    *--start = 0;
+    do *--start = (char)('0' + bytes % 10);
+    while (bytes /= 10);
+    clear_bar();
+    remove_temporaries();
+    say(tool);
+    say(": out of memory: ");
+    say(start);
+    say(" bytes could not be allocated\n");
+    _exit(69);
+}
+
 static void on_bus_error(int signal, siginfo_t *info, void *context) {
     (void)context;
     uintptr_t address = (uintptr_t)info->si_addr;

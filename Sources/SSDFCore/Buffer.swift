@@ -33,14 +33,14 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
             let hugePage = 2 << 20
             let size = (bytes + hugePage - 1) & ~(hugePage - 1)
             let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-            guard let address, address != MAP_FAILED else { Self.outOfMemory(bytes) }
+            guard let address, address != MAP_FAILED else { ssdf_end_without_memory(bytes) }
             madvise(address, size, MADV_HUGEPAGE)
             pointer = address.bindMemory(to: Element.self, capacity: count)
             mappedBytes = size
         } else {
             var address: UnsafeMutableRawPointer?
             guard posix_memalign(&address, 64, max(bytes, 64)) == 0, let address else {
-                Self.outOfMemory(bytes)
+                ssdf_end_without_memory(bytes)
             }
             pointer = address.bindMemory(to: Element.self, capacity: max(count, 1))
             mappedBytes = 0
@@ -63,13 +63,6 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
 
     deinit {
         if mappedBytes > 0 { munmap(pointer, mappedBytes) } else { free(pointer) }
-    }
-
-    private static func outOfMemory(_ bytes: Int) -> Never {
-        let line = "ssdf: out of memory: \(bytes) bytes could not be allocated\n"
-        _ = line.withCString { write(2, $0, strlen($0)) }
-        // sysexits(3) EX_UNAVAILABLE. Swift code cannot unwind from here, and outputs are temporaries until renamed.
-        _exit(69)
     }
 
     /// Forgets the elements from `count` on; their pages beyond the new end go back to the system.
@@ -95,7 +88,7 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
         } else if mappedBytes > 0 {
             let hugePage = 2 << 20
             let size = (bytes + hugePage - 1) & ~(hugePage - 1)
-            guard let address = ssdf_remap(pointer, mappedBytes, size) else { Self.outOfMemory(bytes) }
+            guard let address = ssdf_remap(pointer, mappedBytes, size) else { ssdf_end_without_memory(bytes) }
             madvise(address, size, MADV_HUGEPAGE)
             pointer = address.bindMemory(to: Element.self, capacity: newCount)
             mappedBytes = size

@@ -14,7 +14,8 @@ package typealias ByteSource = (UnsafeMutableRawBufferPointer) throws(Failure) -
 
 /// The bytes of a file, mapped, or of a pipe, read to its end.
 package struct FileBytes: ~Copyable, @unchecked Sendable {
-    /// Valid while this value lives.
+    /// Valid while this value lives. A stored file lives as long as its owner; a local one may be given up after its
+    /// last use, which reading this property can be: work on its bytes inside `withBytes`.
     package let bytes: UnsafeRawBufferPointer
     /// The name for messages: the path as given, or "standard input".
     package let name: String
@@ -46,6 +47,14 @@ package struct FileBytes: ~Copyable, @unchecked Sendable {
         storage = UnsafeRawBufferPointer(memory)
         self.bytes = storage
         mapping = -1
+    }
+
+    /// Lends the bytes for the length of a call.
+    package borrowing func withBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
     }
 
     /// Lets the pages of a range leave this process's memory; they are read again when they are used again. A file that

@@ -10,7 +10,7 @@ package struct SafetensorsFile: ~Copyable, Sendable {
     /// - Throws: `noInput` when it cannot be opened, `badData` when it is not a well-formed safetensors file.
     package init(path: String) throws(Failure) {
         let file = try FileBytes(path: path)
-        let header = try headerOf(file.bytes, name: file.name)
+        let header = try file.withBytes { bytes throws(Failure) in try headerOf(bytes, name: file.name) }
         var positions: [String: Int] = [:]
         positions.reserveCapacity(header.entries.count)
         for (index, entry) in header.entries.enumerated() { positions[entry.name] = index }

@@ -14,11 +14,13 @@ struct Scene: ~Copyable {
         let loaded: UnsafePointer<aiScene>?
         if let hint {
             let bytes = try FileBytes(path: file)
-            guard let length = UInt32(exactly: bytes.bytes.count) else {
-                throw .badData("\(bytes.bytes.count) bytes", expected: "less than 4 GiB")
+            loaded = try bytes.withBytes { content throws(Failure) in
+                guard let length = UInt32(exactly: content.count) else {
+                    throw .badData("\(content.count) bytes", expected: "less than 4 GiB")
+                }
+                return aiImportFileFromMemoryWithProperties(
+                    content.baseAddress?.assumingMemoryBound(to: CChar.self), length, 0, hint, store)
             }
-            loaded = aiImportFileFromMemoryWithProperties(
-                bytes.bytes.baseAddress?.assumingMemoryBound(to: CChar.self), length, 0, hint, store)
         } else {
             loaded = aiImportFileExWithProperties(file, 0, nil, store)
         }
@@ -27,6 +29,26 @@ struct Scene: ~Copyable {
     }
 
     deinit { aiReleaseImport(scene) }
+
+    /// The importer's name for the format, or nil.
+    private var format: String? {
+        guard let notes = scene.pointee.mMetaData?.pointee else { return nil }
+        for index in 0..<Int(notes.mNumProperties) {
+            let key = notes.mKeys[index], value = notes.mValues[index]
+            guard text(of: key) == "SourceAsset_Format", value.mType == AI_AISTRING, let data = value.mData else {
+                continue
+            }
+            return text(of: data.assumingMemoryBound(to: aiString.self).pointee)
+        }
+        return nil
+    }
+
+    /// What the root node adds to the file's own coordinates and is taken off again: COLLADA's length of a unit, which
+    /// the importer turns into metres while every other format keeps its units.
+    private var rootTransform: AffineTransform3 {
+        guard let root = scene.pointee.mRootNode, format?.hasPrefix("Collada") != true else { return .identity }
+        return AffineTransform3(root.pointee.mTransformation)
+    }
 
     /// A mesh where a node puts it.
     private struct Instance {
@@ -56,9 +78,8 @@ struct Scene: ~Copyable {
         guard let root = scene.pointee.mRootNode else { return [] }
         let meshes = UnsafeBufferPointer(start: scene.pointee.mMeshes, count: Int(scene.pointee.mNumMeshes))
         var instances: [Instance] = []
-        var pending: [(UnsafeMutablePointer<aiNode>, AffineTransform3)] = [(root, .identity)]
-        while let (node, outer) = pending.popLast() {
-            let transform = outer.composed(after: AffineTransform3(node.pointee.mTransformation))
+        var pending: [(UnsafeMutablePointer<aiNode>, AffineTransform3)] = [(root, rootTransform)]
+        while let (node, transform) = pending.popLast() {
             for slot in 0..<Int(node.pointee.mNumMeshes) {
                 let index = Int(node.pointee.mMeshes[slot])
                 guard index < meshes.count, let mesh = meshes[index] else {
@@ -67,7 +88,8 @@ struct Scene: ~Copyable {
                 instances.append(Instance(mesh: mesh, transform: transform))
             }
             for child in (0..<Int(node.pointee.mNumChildren)).reversed() {
-                if let child = node.pointee.mChildren[child] { pending.append((child, transform)) }
+                guard let child = node.pointee.mChildren[child] else { continue }
+                pending.append((child, transform.composed(after: AffineTransform3(child.pointee.mTransformation))))
             }
         }
         return instances
@@ -105,6 +127,10 @@ struct Scene: ~Copyable {
         try MeshStream.writePart(
             positions: positions, triangles: triangles, polygons: polygons, polygonCorners: polygonCorners)
     }
+}
+
+private func text(of string: aiString) -> String {
+    withUnsafeBytes(of: string.data) { String(decoding: $0.prefix(Int(string.length)), as: UTF8.self) }
 }
 
 extension AffineTransform3 {

@@ -31,6 +31,10 @@ int ssdf_remember_mapping(const void *_Nonnull address, size_t bytes, const char
 // Forgets a mapping before it is unmapped. A slot of -1 is ignored.
 void ssdf_forget_mapping(int slot);
 
+// Ends the process for want of `bytes` of memory: says so, removes the temporaries, exits with status 69. Safe from any
+// thread; when several run out at once, one speaks and the others wait for the end.
+_Noreturn void ssdf_end_without_memory(size_t bytes);
+
 // Whether a progress bar stands on the terminal, which a message must clear first.
 void ssdf_bar_shown(int shown);
 

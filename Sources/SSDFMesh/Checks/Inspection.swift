@@ -43,19 +43,15 @@ package struct Inspection: ~Copyable {
 
     private static func open(_ path: String, checks: Bool, threads: Int) throws(Failure) -> Content {
         let file = try FileBytes(path: path)
-        if file.bytes.starts(with: ContainerFormat.signature.prefix(4)) {
+        let isContainer = try file.withBytes { bytes throws(Failure) in
+            bytes.starts(with: ContainerFormat.signature.prefix(4))
+        }
+        if isContainer {
             let problems = checks ? VolumeReport(checking: file).problems : []
             guard problems.isEmpty else { return .broken(problems) }
             return .volumes(try VolumeFile(file))
         }
-        if path != "-" { return .mesh(try loadMesh(path: path, threads: threads)) }
-        // What was read from a pipe cannot be read again.
-        do throws(Failure) {
-            let mesh = try parseMesh(file.bytes, formatHint: nil, threads: threads)
-            return .mesh(LoadedMesh(mesh: mesh, format: "mesh", contentHash: contentHash(file.bytes)))
-        } catch {
-            throw error.inFile(file.name)
-        }
+        return .mesh(try loadMesh(file, path: path, threads: threads))
     }
 
     /// Reads everything and sums it up.

@@ -24,26 +24,34 @@ package struct LoadedMesh: Sendable {
 ///   what was found and what was expected.
 package func loadMesh(path: String, threads: Int) throws(Failure) -> LoadedMesh {
     let file = try FileBytes(path: path)
-    let bytes = Unchecked(file.bytes)
-    let suffix = path == "-" ? nil : fileSuffix(of: path)
+    return try loadMesh(file, path: path, threads: threads)
+}
+
+/// Reads a mesh from a file that is open already.
+/// - Parameter path: by which it was opened, which formats of several files need.
+/// - Throws: `badData` as `loadMesh(path:threads:)`.
+package func loadMesh(_ file: borrowing FileBytes, path: String, threads: Int) throws(Failure) -> LoadedMesh {
     do throws(Failure) {
-        guard !file.bytes.isEmpty else { throw .badData("an empty file", expected: "a mesh") }
-        ssdf_populate(file.bytes.baseAddress!, file.bytes.count)
-        let format = try meshFormat(of: file.bytes, hint: suffix)
-        if threads > 1 {
-            let hash = Deferred { contentHash(bytes.value) }
-            let mesh = Result { () throws(Failure) in try parse(bytes.value, as: format, path: path, threads: threads) }
-            let digest = hash.value()
-            return LoadedMesh(mesh: try mesh.get(), format: format.name, contentHash: digest)
-        }
-        // The hash comes first: parsing, which can fail and then needs the file's name, is the last use of its bytes, so
-        // that the mapping cannot be given up before.
-        let digest = contentHash(file.bytes)
-        let mesh = try parse(file.bytes, as: format, path: path, threads: threads)
-        return LoadedMesh(mesh: mesh, format: format.name, contentHash: digest)
+        return try file.withBytes { bytes throws(Failure) in try load(bytes, path: path, threads: threads) }
     } catch {
         throw error.inFile(file.name)
     }
+}
+
+private func load(_ bytes: UnsafeRawBufferPointer, path: String, threads: Int) throws(Failure) -> LoadedMesh {
+    guard let base = bytes.baseAddress, !bytes.isEmpty else { throw .badData("an empty file", expected: "a mesh") }
+    ssdf_populate(base, bytes.count)
+    let format = try meshFormat(of: bytes, hint: path == "-" ? nil : fileSuffix(of: path))
+    guard threads > 1 else {
+        let mesh = try parse(bytes, as: format, path: path, threads: threads)
+        return LoadedMesh(mesh: mesh, format: format.name, contentHash: contentHash(bytes))
+    }
+    let shared = Unchecked(bytes)
+    let hash = Deferred { contentHash(shared.value) }
+    let mesh = Result { () throws(Failure) in try parse(bytes, as: format, path: path, threads: threads) }
+    // Waited for even when parsing failed: the bytes are lent for this call alone.
+    let digest = hash.value()
+    return LoadedMesh(mesh: try mesh.get(), format: format.name, contentHash: digest)
 }
 
 /// Reads a mesh from bytes in memory.

@@ -1,3 +1,5 @@
+import CSSDFKernels
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -37,8 +39,9 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
 
     private static func allocate(_ count: Int) -> UnsafeMutablePointer<Element> {
         var address: UnsafeMutableRawPointer?
-        guard posix_memalign(&address, 64, max(64, count * MemoryLayout<Element>.stride)) == 0, let address else {
-            fatalError("out of memory: \(count) elements of scratch")
+        let bytes = max(64, count * MemoryLayout<Element>.stride)
+        guard posix_memalign(&address, 64, bytes) == 0, let address else {
+            ssdf_end_without_memory(bytes)
         }
         return address.bindMemory(to: Element.self, capacity: count)
     }

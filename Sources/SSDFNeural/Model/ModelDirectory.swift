@@ -66,7 +66,7 @@ package struct ModelDirectory: Sendable {
         let name = "\(path)/\(Self.checksumsName)"
         if access(name, R_OK) == 0 {
             let file = try FileBytes(path: name)
-            return contentHash(file.bytes)
+            return try file.withBytes { bytes throws(Failure) in contentHash(bytes) }
         }
         let text = Array(try checksums().utf8)
         let copy = Buffer(text)
@@ -121,11 +121,14 @@ package struct ModelWeights: ~Copyable, Sendable {
 /// - Throws: with the file's name.
 func configuration(path: String) throws(Failure) -> ModelConfig {
     let file = try FileBytes(path: path)
-    guard file.bytes.count <= ConfigNode.maximumLength else {
-        throw .badData(file: path, "\(file.bytes.count) bytes", expected: "at most \(ConfigNode.maximumLength)")
-    }
-    guard let text = String(validating: file.bytes, as: UTF8.self) else {
-        throw .badData(file: path, "text that is not UTF-8", expected: "UTF-8")
+    let text = try file.withBytes { bytes throws(Failure) in
+        guard bytes.count <= ConfigNode.maximumLength else {
+            throw .badData(file: path, "\(bytes.count) bytes", expected: "at most \(ConfigNode.maximumLength)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .badData(file: path, "text that is not UTF-8", expected: "UTF-8")
+        }
+        return text
     }
     do {
         return try ModelConfig(yaml: text)
@@ -137,15 +140,17 @@ func configuration(path: String) throws(Failure) -> ModelConfig {
 /// SHA-256 of a file, read once from front to back.
 func digest(ofFile path: String) throws(Failure) -> String {
     let file = try FileBytes(path: path)
-    var hasher = ContentHasher()
-    var position = 0
-    while position < file.bytes.count {
-        let end = min(position + largestPiece, file.bytes.count)
-        hasher.update(UnsafeRawBufferPointer(rebasing: file.bytes[position..<end]))
-        file.forget(position..<end)
-        position = end
+    return try file.withBytes { bytes throws(Failure) in
+        var hasher = ContentHasher()
+        var position = 0
+        while position < bytes.count {
+            let end = min(position + largestPiece, bytes.count)
+            hasher.update(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
+            file.forget(position..<end)
+            position = end
+        }
+        return hasher.digest()
     }
-    return hasher.digest()
 }
 
 /// The form of sha256sum(1): digest, two spaces, name; in the order of the names.

@@ -58,7 +58,7 @@ package final class ModelImport {
         let path = "\(folder)/\(ReleasedModel.configurationName)"
         config = try configuration(path: path)
         let file = try FileBytes(path: path)
-        configBytes = Array(file.bytes)
+        configBytes = try file.withBytes { bytes throws(Failure) in Array(bytes) }
         notes = config.notes.map { "\(ReleasedModel.configurationName): \($0) has no effect" }
         try checkFiles()
         for component in config.components where !component.config.expectedTensors.isEmpty {

@@ -86,7 +86,8 @@ package struct ModelInspection: Sendable {
 
     private static func verify(_ model: ModelDirectory) throws(Failure) -> Bool {
         let list = try FileBytes(path: "\(model.path)/\(ModelDirectory.checksumsName)")
-        return list.bytes.elementsEqual(try model.checksums().utf8)
+        let expected = try model.checksums()
+        return try list.withBytes { bytes throws(Failure) in bytes.elementsEqual(expected.utf8) }
     }
 
     /// What does not hold, one line each; components that are not there are no complaint.

@@ -24,12 +24,9 @@ package protocol WeightSource: AnyObject {
 /// Opens a file of weights: a checkpoint or safetensors, told apart by content.
 /// - Throws: `noInput` when it cannot be opened, `badData` when it is neither or damaged.
 package func openWeights(path: String) throws(Failure) -> any WeightSource {
-    let isSafetensors: Bool
-    do {
-        let file = try FileBytes(path: path)
-        // A safetensors file opens its header after eight bytes of length.
-        isSafetensors =
-            file.bytes.count > 8 && file.bytes[8] == UInt8(ascii: "{") && !file.bytes.starts(with: "PK".utf8)
+    // A safetensors file opens its header after eight bytes of length.
+    let isSafetensors = try FileBytes(path: path).withBytes { bytes throws(Failure) in
+        bytes.count > 8 && bytes[8] == UInt8(ascii: "{") && !bytes.starts(with: "PK".utf8)
     }
     return isSafetensors ? try SafetensorsWeights(path: path) : try CheckpointFile(path: path)
 }

@@ -117,12 +117,8 @@ import Testing
         let mesh = try loadMesh(path: path, threads: 1).mesh
         #expect(mesh.triangleCount == triangles)
         let found = mesh.boundingBox
-        withKnownIssue("Assimp turns a COLLADA file's units into metres") {
-            #expect((found.minimum - box.minimum).length < 1e-3 * box.longestSide, "\(found)")
-            #expect((found.maximum - box.maximum).length < 1e-3 * box.longestSide, "\(found)")
-        } when: {
-            name == "duck_triangulate.dae"
-        }
+        #expect((found.minimum - box.minimum).length < 1e-3 * box.longestSide, "\(found)")
+        #expect((found.maximum - box.maximum).length < 1e-3 * box.longestSide, "\(found)")
     }
 
     @Test func loadsAn3DSFile() throws {
