@@ -54,7 +54,11 @@ let package = Package(
         module("SSDFMesh", ["SSDFCore", "SSDFVolume", "CSSDFKernels", "CEigenSolvers"]),
         module("SSDFImage", ["SSDFCore", "CPNGCodec"]),
         module(
-            "SSDFNeural", ["SSDFCore", "SSDFTensor", "CSSDFKernels", "CZlib", .product(name: "Yams", package: "Yams")]),
+            "SSDFNeural",
+            [
+                "SSDFCore", "SSDFVolume", "SSDFImage", "SSDFTensor", "CSSDFKernels", "CZlib",
+                .product(name: "Yams", package: "Yams"),
+            ]),
         module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COpenBLAS", "COneDNN"]),
         module(
             "SSDFCommand",
@@ -66,6 +70,8 @@ let package = Package(
         tool("ssdf-remesh", ["SSDFMesh"]),
         tool("ssdf-inspect", ["SSDFMesh", "SSDFVolume", "SSDFImage"]),
 
+        tool("ssdf-encode", ["SSDFNeural", "SSDFTensor", "SSDFVolume"]),
+        tool("ssdf-decode", ["SSDFNeural", "SSDFTensor", "SSDFVolume"]),
         tool("ssdf-model", ["SSDFNeural", "SSDFTensor"]),
 
         // The Assimp child: mesh formats that have no reader of our own, behind a process boundary.
@@ -92,7 +98,13 @@ let package = Package(
             name: "extract-benchmark", dependencies: ["SSDFCore", "SSDFMesh", "SSDFVolume"],
             path: "Tests/Benchmarks/extract", exclude: ["run"], swiftSettings: swift6),
 
+        .executableTarget(
+            name: "random-model",
+            dependencies: ["RandomModels", "SSDFCore", "SSDFTensor", "SSDFVolume", "COpenBLAS"],
+            path: "Tests/Benchmarks/autoencoder", exclude: ["run"], swiftSettings: swift6),
+
         // Tests.
+        support("RandomModels", ["SSDFCore", "SSDFNeural", "SSDFTensor"]),
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh"]),
         tests("SSDFCoreTests", []),
         support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
@@ -100,8 +112,15 @@ let package = Package(
         tests("SSDFImageTests", ["SSDFImage", "SSDFMesh", "FixtureMeshes"]),
         tests("SSDFMeshTests", ["SSDFMesh", "SSDFVolume", "FixtureMeshes", "CSSDFKernels"]),
         tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
-        tests("CommandTests", ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "FixtureMeshes"]),
-        tests("SSDFNeuralTests", ["SSDFNeural", "SSDFTensor", "CSSDFKernels", "CZlib", "FixtureMeshes"]),
+        tests(
+            "CommandTests",
+            ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "SSDFNeural", "FixtureMeshes", "RandomModels"]),
+        tests(
+            "SSDFNeuralTests",
+            [
+                "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels", "CZlib", "FixtureMeshes",
+                "RandomModels",
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

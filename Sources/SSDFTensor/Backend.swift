@@ -47,6 +47,13 @@ package protocol Backend: Sendable {
     func convolve(_ x: Tensor, kernel: Tensor, bias: Tensor?, map: KernelMap, into y: Tensor)
     func convolveGradients(
         _ x: Tensor, kernel: Tensor, dy: Tensor, map: KernelMap, dx: Tensor?, dKernel: Tensor?, dBias: Tensor?)
+    func convolveSubdivided(
+        _ x: Tensor, kernel: Tensor, bias: Tensor, map: KernelMap, function: PointwiseFunction,
+        head: ConvolutionHead?, into y: Tensor)
+    func pooledActivation(
+        _ values: UnsafeBufferPointer<Float>, starts: UnsafeBufferPointer<Int32>,
+        layer: (scale: Tensor, shift: Tensor), normed: (scale: [Float], shift: [Float]), function: PointwiseFunction,
+        extra: Int, mean: Tensor, active: Tensor)
     func convolveVolume(
         _ x: Tensor, weight: Tensor, bias: Tensor?, window: VolumeWindow, transposed: Bool, into y: Tensor)
     func volumeKernelGradient(fine: Tensor, coarse: Tensor, window: VolumeWindow, into dWeight: Tensor)

@@ -58,6 +58,17 @@ package final class MemoryPool: Sendable {
                 state.idleBytes -= bytes
                 return block
             }
+            // A block half as large again is lent rather than given back: fresh pages must be cleared first.
+            let fitting = state.idle.lazy.filter {
+                $0.key > capacity && $0.key <= capacity / 2 * 3 && !$0.value.isEmpty
+            }
+            if let size = fitting.map(\.key).min(), let block = state.idle[size]!.popLast() {
+                let larger = size * MemoryLayout<Float>.stride
+                state.idleBytes -= larger
+                state.usedBytes += larger - bytes
+                state.peakBytes = max(state.peakBytes, state.usedBytes)
+                return block
+            }
             // The largest idle blocks go first: they are the fewest, and the least likely to fit soon.
             while state.usedBytes + state.idleBytes > state.peakBytes,
                 let largest = state.idle.lazy.filter({ !$0.value.isEmpty }).max(by: { $0.key < $1.key })

@@ -40,7 +40,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["ssdf-voxelize.1", "ssdf-extract.1", "ssdf-inspect.1", "ssdf.7"])
+    @Test(arguments: [
+        "ssdf-voxelize.1", "ssdf-extract.1", "ssdf-inspect.1", "ssdf-encode.1", "ssdf-decode.1", "ssdf.7",
+    ])
     func manPagesAreWellFormed(page: String) {
         let shell = Shell()
         guard shell.run("command -v mandoc").status == 0 else { return }

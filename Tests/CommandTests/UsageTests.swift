@@ -47,14 +47,14 @@ import Testing
         ("--max-memory -1", "missing value for '--max-memory <size>'"),
     ])
     func everyToolRefuses(options: String, message: String) {
-        for tool in ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect"] {
+        for tool in ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect", "ssdf-encode", "ssdf-decode"] {
             let result = Shell().run("\(tool) a \(options)")
             #expect(result.status == 64)
             #expect(result.err == "\(tool): \(message); see \(tool) --help\n")
         }
     }
 
-    @Test(arguments: ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect"])
+    @Test(arguments: ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect", "ssdf-encode", "ssdf-decode"])
     func tellsVersionAndHelp(tool: String) {
         let shell = Shell()
         let version = shell.run("\(tool) --version")
@@ -76,7 +76,7 @@ import Testing
     }
 
     /// The options of a man page are those of `--help`, in both directions.
-    @Test(arguments: ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect"])
+    @Test(arguments: ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect", "ssdf-encode", "ssdf-decode"])
     func manPageListsTheOptions(tool: String) {
         let shell = Shell()
         let help = options(in: shell.run("\(tool) --help").text) { line in

@@ -38,9 +38,9 @@ package struct RefinerConfig: Sendable, Equatable {
     }
 
     /// Channels between the layers around the U-Net, which the released classes fix like its widths.
-    private static let bodyChannels = 8
+    package static let bodyChannels = 8
     /// Channels of the decoder's features.
-    private static let featureChannels = 32
+    package static let featureChannels = 32
 
     /// The tensors of this network, by their names in a released state dictionary.
     package var expectedTensors: [ExpectedTensor] {

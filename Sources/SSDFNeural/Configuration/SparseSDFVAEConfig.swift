@@ -19,6 +19,15 @@ package struct SparseSDFVAEConfig: Sendable, Equatable {
     package var latentsScale = 1.0
     package var latentsShift = 0.0
     package var useFP16 = false
+    /// Groups of the encoder's norms.
+    package var normGroups = 32
+    /// Half width of the band that the encoder was trained on, in voxels; its ends are the input −1 and 1, times
+    /// `valueScale`. Released configurations do not state it.
+    package var truncationVoxels = 4.0
+    /// What the network holds at the truncation.
+    package var valueScale = 1.0
+    /// Where the surface lies in the decoder's output: the released pipeline's level.
+    package var isoValue = 0.2
 
     package init() {}
 
@@ -37,6 +46,10 @@ package struct SparseSDFVAEConfig: Sendable, Equatable {
         latentsScale = try reader.double("latents_scale", default: 1)
         latentsShift = try reader.double("latents_shift", default: 0)
         useFP16 = try reader.bool("use_fp16", default: false)
+        normGroups = try reader.int("norm_groups", default: 32, in: 1...1024)
+        truncationVoxels = try reader.double("truncation_voxels", default: 4)
+        valueScale = try reader.double("value_scale", default: 1)
+        isoValue = try reader.double("iso_value", default: 0.2)
         reader.ignore("num_head_channels_encoder", "num_head_channels_decoder", "use_checkpoint")
         for (key, channels, heads) in [
             ("encoder", encoderChannels, encoderHeads), ("decoder", decoderChannels, decoderHeads),
@@ -46,6 +59,19 @@ package struct SparseSDFVAEConfig: Sendable, Equatable {
                     place: "\(reader.path).model_channels_\(key)", "\(channels)",
                     expected: "a multiple of 16 and of the \(heads) heads")
             }
+        }
+        guard truncationVoxels >= 1, truncationVoxels <= 64 else {
+            throw .badData(
+                place: "\(reader.path).truncation_voxels", "\(truncationVoxels)", expected: "1 to 64 voxels")
+        }
+        guard valueScale > 0, valueScale <= 1 else {
+            throw .badData(
+                place: "\(reader.path).value_scale", "\(valueScale)",
+                expected: "a number above 0 and at most 1, the hyperbolic tangent's range")
+        }
+        guard abs(isoValue) < valueScale else {
+            throw .badData(
+                place: "\(reader.path).iso_value", "\(isoValue)", expected: "less than the value_scale, \(valueScale)")
         }
         guard latentsScale != 0 else {
             throw .badData(place: "\(reader.path).latents_scale", "0", expected: "another number")

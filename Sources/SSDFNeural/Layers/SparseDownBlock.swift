@@ -15,9 +15,11 @@ package struct SparseDownBlock: Sendable {
     package init(
         _ source: ParameterSource, inputs: Int, outputs: Int, groups: Int = 32
     ) throws(Failure) {
-        entryNorm = try SparseGroupNorm(source.scoped("act_layers.0"), channels: inputs, groups: groups)
+        entryNorm = try SparseGroupNorm(
+            source.scoped("act_layers.0"), channels: inputs, groups: SparseGroupNorm.groups(groups, channels: inputs))
         first = try SparseConvolution(source.scoped("out_layers.0"), inputs: inputs, outputs: outputs)
-        norm = try SparseGroupNorm(source.scoped("out_layers.1"), channels: outputs, groups: groups)
+        norm = try SparseGroupNorm(
+            source.scoped("out_layers.1"), channels: outputs, groups: SparseGroupNorm.groups(groups, channels: outputs))
         second = try SparseConvolution(source.scoped("out_layers.3"), inputs: outputs, outputs: outputs)
         skip =
             inputs == outputs
@@ -26,11 +28,18 @@ package struct SparseDownBlock: Sendable {
     }
 
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
-        var h = compute.downsample(compute.apply(.silu, entryNorm(x, compute)), by: 2)
-        h = first(h, compute)
+        let active = compute.downsample(compute.apply(.silu, entryNorm(x, compute)), by: 2)
+        return refined(active: active, plain: compute.downsample(x, by: 2), compute)
+    }
+
+    /// The part on the coarse grid.
+    /// - Parameters:
+    ///   - active: ↓SiLU(norm x), `[M, inputs]`
+    ///   - plain: ↓x, `[M, inputs]`
+    func refined(active: SparseTensor, plain: SparseTensor, _ compute: Compute) -> SparseTensor {
+        var h = first(active, compute)
         h = second(compute.apply(.silu, norm(h, compute)), compute)
-        var s = compute.downsample(x, by: 2)
-        if let skip { s = skip(s, compute) }
+        let s = skip.map { $0(plain, compute) } ?? plain
         return h.with(compute.add(h.features, s.features))
     }
 }

@@ -8,6 +8,13 @@ package struct SparseGroupNorm: Sendable {
     package let groups: Int
     package let epsilon: Float
 
+    /// The groups of a layer narrower than the norm was made for: the largest divisor that both have.
+    package static func groups(_ wanted: Int, channels: Int) -> Int {
+        var (a, b) = (wanted, channels)
+        while b != 0 { (a, b) = (b, a % b) }
+        return a
+    }
+
     /// - Throws: `badData` when the groups do not divide the channels, or from the source.
     package init(
         _ source: ParameterSource, channels: Int, groups: Int = 32, epsilon: Float = 1e-5

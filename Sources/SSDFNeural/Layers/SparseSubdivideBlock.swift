@@ -13,7 +13,17 @@ package struct SparseSubdivideBlock: Sendable {
     }
 
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
-        let h = compute.subdivide(compute.apply(.silu, first(x, compute)))
-        return compute.apply(.silu, second(h, compute))
+        let h = compute.apply(.silu, first(x, compute))
+        guard !compute.isRecording else { return compute.apply(.silu, second(compute.subdivide(h), compute)) }
+        return SparseTensor(features: subdivided(h, compute), coordinates: x.coordinates.finer().set)
+    }
+
+    /// SiLU(conv ·) of the children of SiLU(conv x), without the children's copies; with a head, what that makes of it.
+    /// - Parameter h: SiLU(conv x).
+    /// - Returns: `[8N, outputs]`, or `[8N, O]` with a head.
+    func subdivided(_ h: SparseTensor, head: ConvolutionHead? = nil, _ compute: Compute) -> Tensor {
+        compute.convolveSubdivided(
+            h.features, second.kernel.value, bias: second.bias.value,
+            map: h.coordinates.kernelMap(threads: compute.backend.threads), function: .silu, head: head)
     }
 }

@@ -24,8 +24,15 @@ package struct SparseTransformerBase: Sendable {
         self.blocks = blocks
     }
 
-    package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
-        let embedded = compute.add(input(x.features, compute), embedding(x.coordinates, compute))
-        return blocks.reduce(x.with(embedded)) { $1($0, compute) }
+    /// - Parameter finished: told each block as it is done.
+    package func callAsFunction(
+        _ x: SparseTensor, _ compute: Compute, finished: (_ block: Int) -> Void = { _ in }
+    ) -> SparseTensor {
+        var h = x.with(compute.add(input(x.features, compute), embedding(x.coordinates, compute)))
+        for (index, block) in blocks.enumerated() {
+            h = block(h, compute)
+            finished(index)
+        }
+        return h
     }
 }

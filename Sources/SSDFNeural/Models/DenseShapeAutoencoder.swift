@@ -1,27 +1,6 @@
 import SSDFCore
 import SSDFTensor
 
-/// A dense convolution with its parameters, `weight` `[O, I, k, k, k]` and `bias`.
-package struct VolumeConvolution: Sendable {
-    let weight: Parameter
-    let bias: Parameter
-    let window: VolumeWindow
-
-    package init(
-        _ source: ParameterSource, inputs: Int, outputs: Int, window: VolumeWindow
-    ) throws(Failure) {
-        let side = window.side
-        weight = try source.parameter("weight", [outputs, inputs, side, side, side])
-        bias = try source.parameter("bias", [outputs])
-        self.window = window
-    }
-
-    /// `[B, X, Y, Z, I]` → `[B, X', Y', Z', O]`
-    package func callAsFunction(_ x: Tensor, _ compute: Compute) -> Tensor {
-        compute.convolveVolume(x, weight.value, bias: bias.value, window: window)
-    }
-}
-
 /// Norm over the channels of every voxel, ε 1e-5, then SiLU. Parameters `weight`, `bias`.
 struct ChannelNormSiLU: Sendable {
     let weight: Parameter

@@ -22,11 +22,11 @@ package struct SparseSDFDecoder: Sendable {
     }
 
     package init(
-        _ source: ParameterSource, channels: Int, latentChannels: Int, blocks: Int, heads: Int, outputs: Int = 1,
-        resolution: Int
+        _ source: ParameterSource, channels: Int, latentChannels: Int, blocks: Int, heads: Int,
+        ratio: Double = 4, outputs: Int = 1, resolution: Int
     ) throws(Failure) {
         transformer = try SparseTransformerBase(
-            source, inputs: latentChannels, channels: channels, blocks: blocks, heads: heads)
+            source, inputs: latentChannels, channels: channels, blocks: blocks, heads: heads, ratio: ratio)
         let widths = [channels, channels / 4, channels / 8, channels / 16]
         var upsample: [SparseSubdivideBlock] = []
         for index in 0..<3 {
@@ -40,8 +40,11 @@ package struct SparseSDFDecoder: Sendable {
     }
 
     /// The transformer alone: latents `[N, latent]` → `[N, C]`.
-    package func transform(_ latents: SparseTensor, _ compute: Compute) -> SparseTensor {
-        transformer(latents, compute)
+    /// - Parameter finished: told each block as it is done.
+    package func transform(
+        _ latents: SparseTensor, _ compute: Compute, finished: (_ block: Int) -> Void = { _ in }
+    ) -> SparseTensor {
+        transformer(latents, compute, finished: finished)
     }
 
     /// From the transformer's result to values at the fine voxels, and the features before the last layer.

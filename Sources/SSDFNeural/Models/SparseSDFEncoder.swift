@@ -12,10 +12,10 @@ package struct SparseSDFEncoder: Sendable {
 
     /// - Parameters:
     ///   - channels: width of the transformer, C; the convolutions have C/16, C/8, C/4.
-    ///   - groups: of the group norms; must divide C/16.
+    ///   - groups: of the group norms, where the width is a multiple of it; else their greatest common divisor.
     package init(
         _ source: ParameterSource, inputs: Int = 1, channels: Int, latentChannels: Int, blocks: Int, heads: Int,
-        groups: Int = 32
+        ratio: Double = 4, groups: Int = 32
     ) throws(Failure) {
         let widths = [channels / 16, channels / 8, channels / 4, channels]
         entry = try Linear(source.scoped("input_layer1"), inputs: inputs, outputs: widths[0])
@@ -28,7 +28,7 @@ package struct SparseSDFEncoder: Sendable {
         }
         self.downsample = downsample
         transformer = try SparseTransformerBase(
-            source, inputs: channels, channels: channels, blocks: blocks, heads: heads)
+            source, inputs: channels, channels: channels, blocks: blocks, heads: heads, ratio: ratio)
         output = try Linear(source.scoped("out_layer"), inputs: channels, outputs: 2 * latentChannels)
     }
 

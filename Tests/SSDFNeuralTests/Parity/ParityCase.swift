@@ -105,6 +105,8 @@ struct ParityCase {
 
     func integer(_ key: String, default value: Int) -> Int { (config[key] as? NSNumber)?.intValue ?? value }
 
+    func integers(_ key: String) -> [Int] { (config[key] as? [NSNumber] ?? []).map(\.intValue) }
+
     func number(_ key: String, default value: Double) -> Double { (config[key] as? NSNumber)?.doubleValue ?? value }
 
     func flag(_ key: String) -> Bool { (config[key] as? NSNumber)?.boolValue ?? false }
@@ -112,8 +114,11 @@ struct ParityCase {
     func string(_ key: String, default value: String) -> String { config[key] as? String ?? value }
 
     func input(_ key: String) throws -> Tensor {
-        guard let tensor = floats["in.\(key)"] else { throw Failure(.badData, "\(name): no tensor in.\(key)") }
-        return tensor
+        if let tensor = floats["in.\(key)"] { return tensor }
+        guard let (shape, values) = integers["in.\(key)"] else {
+            throw Failure(.badData, "\(name): no tensor in.\(key)")
+        }
+        return Tensor(values.map { Float($0) }, shape: shape)
     }
 
     func coordinates(_ key: String = "coords") throws -> CoordinateSet {

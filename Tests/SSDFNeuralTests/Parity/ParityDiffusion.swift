@@ -37,7 +37,7 @@ extension ParityModule {
         return ["out.feats": .floats(y.features)]
     }
 
-    private static func transformer(
+    static func transformer(
         _ parity: ParityCase, _ source: ParameterSource
     ) throws -> SparseDiffusionTransformer {
         var options = SparseDiffusionTransformer.Options(
@@ -104,16 +104,15 @@ extension ParityModule {
     @Sendable static func denseAutoencoder(
         _ parity: ParityCase, _ compute: Compute
     ) throws -> [String: ParityValue] {
-        func widths(_ key: String) -> [Int] { (parity.config[key] as? [NSNumber] ?? []).map(\.intValue) }
         let latent = try parity.integer("embed_dim")
         let encoder = try DenseShapeNetwork(
             parity.source.scoped("encoder"), .encoder, inputs: parity.integer("in_channels", default: 1),
-            outputs: 2 * latent, widths: widths("model_channels_encoder"),
+            outputs: 2 * latent, widths: parity.integers("model_channels_encoder"),
             blocks: parity.integer("num_res_blocks_encoder", default: 2),
             middleBlocks: parity.integer("num_res_blocks_middle_encoder", default: 2))
         let decoder = try DenseShapeNetwork(
             parity.source.scoped("decoder"), .decoder, inputs: latent,
-            outputs: parity.integer("out_channels", default: 1), widths: widths("model_channels_decoder"),
+            outputs: parity.integer("out_channels", default: 1), widths: parity.integers("model_channels_decoder"),
             blocks: parity.integer("num_res_blocks_decoder", default: 2),
             middleBlocks: parity.integer("num_res_blocks_middle_decoder", default: 2))
         let voxels = compute.affine(try parity.input("voxels"), scale: 2, shift: -1)

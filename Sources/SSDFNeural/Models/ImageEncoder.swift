@@ -1,0 +1,220 @@
+import SSDFCore
+import SSDFTensor
+
+/// A block of the image encoder: x += γ₁ ⊙ attention(norm1 x); x += γ₂ ⊙ fc2(GELU(fc1(norm2 x))), the GELU in its exact
+/// form (SPEC §10).
+struct ImageEncoderBlock: Sendable {
+    let norm1: (weight: Parameter, bias: Parameter)
+    let projection: Linear
+    let output: Linear
+    let scale1: Parameter
+    let norm2: (weight: Parameter, bias: Parameter)
+    let expand: Linear
+    let contract: Linear
+    let scale2: Parameter
+    let heads: Int
+
+    init(_ source: ParameterSource, channels: Int, heads: Int) throws(Failure) {
+        func norm(_ name: String) throws(Failure) -> (weight: Parameter, bias: Parameter) {
+            let place = source.scoped(name)
+            return (try place.parameter("weight", [channels]), try place.parameter("bias", [channels]))
+        }
+        norm1 = try norm("norm1")
+        projection = try Linear(source.scoped("attn.qkv"), inputs: channels, outputs: 3 * channels)
+        output = try Linear(source.scoped("attn.proj"), inputs: channels, outputs: channels)
+        scale1 = try source.parameter("ls1.gamma", [channels])
+        norm2 = try norm("norm2")
+        expand = try Linear(source.scoped("mlp.fc1"), inputs: channels, outputs: 4 * channels)
+        contract = try Linear(source.scoped("mlp.fc2"), inputs: 4 * channels, outputs: channels)
+        scale2 = try source.parameter("ls2.gamma", [channels])
+        self.heads = heads
+    }
+
+    /// `[N, C]` → `[N, C]`
+    func callAsFunction(_ x: Tensor, plan: AttentionPlan, _ compute: Compute) -> Tensor {
+        let channels = x.columns
+        let normed = compute.layerNorm(x, weight: norm1.weight.value, bias: norm1.bias.value, epsilon: 1e-6)
+        let parts = compute.split(projection(normed, compute), widths: [channels, channels, channels]).map {
+            compute.reshape($0, [x.rows, heads, channels / heads])
+        }
+        let attended = compute.reshape(compute.attention(parts[0], parts[1], parts[2], plan: plan), [x.rows, channels])
+        let h = compute.add(
+            x, compute.multiply(output(attended, compute), scale1.value, broadcast: .row))
+        let again = compute.layerNorm(h, weight: norm2.weight.value, bias: norm2.bias.value, epsilon: 1e-6)
+        let fed = contract(compute.apply(.geluErf, expand(again, compute)), compute)
+        return compute.add(h, compute.multiply(fed, scale2.value, broadcast: .row))
+    }
+}
+
+/// DINOv2 with registers: a picture to tokens: the class token, the registers, the patches row by row (SPEC §10).
+///
+/// Parameters by the names of the published weights. The norm after the last block is not part of it.
+///
+/// Source: Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023; Darcet et al., "Vision
+/// Transformers Need Registers", 2023.
+package struct ImageEncoder: Sendable {
+    package let config: DinoEncoderConfig
+    let classToken: Parameter
+    let positions: Parameter
+    let registers: Parameter?
+    let patchWeight: Parameter
+    let patchBias: Parameter
+    let blocks: [ImageEncoderBlock]
+
+    /// What the encoder's pictures are brought to: mean and deviation of red, green and blue.
+    private static let mean: [Float] = [0.485, 0.456, 0.406]
+    private static let deviation: [Float] = [0.229, 0.224, 0.225]
+
+    package init(_ source: ParameterSource, _ config: DinoEncoderConfig) throws(Failure) {
+        self.config = config
+        let channels = config.embedDim
+        classToken = try source.parameter("cls_token", [1, 1, channels])
+        positions = try source.parameter("pos_embed", [1, config.gridSide * config.gridSide + 1, channels])
+        registers =
+            config.registerTokens > 0
+            ? try source.parameter("register_tokens", [1, config.registerTokens, channels]) : nil
+        let patch = source.scoped("patch_embed.proj")
+        patchWeight = try patch.parameter("weight", [channels, 3, config.patchSize, config.patchSize])
+        patchBias = try patch.parameter("bias", [channels])
+        var blocks: [ImageEncoderBlock] = []
+        for index in 0..<config.depth {
+            blocks.append(
+                try ImageEncoderBlock(source.scoped("blocks.\(index)"), channels: channels, heads: config.numHeads))
+        }
+        self.blocks = blocks
+    }
+
+    /// Tokens before the patches: the class and the registers.
+    package var leadingTokens: Int { 1 + config.registerTokens }
+
+    /// - Parameters:
+    ///   - images: `[B, 3, S, S]`, red, green and blue in 0 … 1; S a multiple of the patch size.
+    ///   - observe: sees named intermediate results; for tests.
+    /// - Returns: `[B, 1 + registers + (S/patch)², C]`, each token normalised without parameters, ε 1e-5.
+    package func callAsFunction(
+        _ images: Tensor, _ compute: Compute, observe: (_ name: String, Tensor) -> Void = { _, _ in }
+    ) -> Tensor {
+        let (items, side) = (images.shape[0], images.shape[2])
+        let across = side / config.patchSize
+        let (patches, channels) = (across * across, config.embedDim)
+        precondition(images.shape[1] == 3 && images.shape[3] == side && side % config.patchSize == 0)
+        let embedded = compute.linear(
+            patched(images, across: across, compute),
+            compute.reshape(patchWeight.value, [channels, 3 * config.patchSize * config.patchSize]),
+            bias: patchBias.value)
+        let used = positionEmbedding(across: across)
+        observe("pos_embed_used", used)
+        let tokens = leadingTokens + patches
+        let x = compute.empty([items * tokens, channels])
+        for item in 0..<items {
+            let rows = x.pointer + item * tokens * channels
+            for c in 0..<channels { rows[c] = classToken.value.pointer[c] + used.pointer[c] }
+            if let registers { (rows + channels).update(from: registers.value.pointer, count: registers.value.count) }
+            let first = rows + leadingTokens * channels
+            let source = embedded.pointer + item * patches * channels
+            for index in 0..<patches * channels { first[index] = source[index] + used.pointer[channels + index] }
+        }
+        withExtendedLifetime(embedded) {}
+        let shape = [items, tokens, channels]
+        observe("tokens_in", compute.reshape(x, shape))
+        let layout = (0..<items).map { $0 * tokens..<($0 + 1) * tokens }
+        let plan = AttentionPlan(queries: layout, keys: layout)
+        var h = x
+        for (index, block) in blocks.enumerated() {
+            h = block(h, plan: plan, compute)
+            observe("block\(index)_out", compute.reshape(h, shape))
+        }
+        observe("x_prenorm", compute.reshape(h, shape))
+        return compute.reshape(compute.layerNorm(h, epsilon: 1e-5), shape)
+    }
+
+    /// Patches as rows `[B · patches, 3 · p²]` of normalised colours.
+    private func patched(_ images: Tensor, across: Int, _ compute: Compute) -> Tensor {
+        let (items, side, p) = (images.shape[0], images.shape[2], config.patchSize)
+        let width = 3 * p * p
+        let y = compute.empty([items * across * across, width])
+        for row in 0..<y.rows {
+            let (item, py, px) = (row / (across * across), row / across % across, row % across)
+            let target = y.pointer + row * width
+            for channel in 0..<3 {
+                let (mean, deviation) = (Self.mean[channel], Self.deviation[channel])
+                for y in 0..<p {
+                    let line = images.pointer + ((item * 3 + channel) * side + py * p + y) * side + px * p
+                    for x in 0..<p { target[(channel * p + y) * p + x] = (line[x] - mean) / deviation }
+                }
+            }
+        }
+        withExtendedLifetime(images) {}
+        return y
+    }
+
+    /// The positions for a grid of `across` patches a side, `[1, 1 + across², C]`: as they are, or the patches' resized
+    /// by antialiased bicubic interpolation.
+    private func positionEmbedding(across: Int) -> Tensor {
+        let (grid, channels) = (config.gridSide, config.embedDim)
+        guard across != grid else { return positions.value }
+        let y = Tensor(repeating: 0, shape: [1, 1 + across * across, channels])
+        y.pointer.update(from: positions.value.pointer, count: channels)
+        // The first release scaled by (across + 0.1)/grid; the picture's size alone decides in later ones.
+        let scale =
+            config.interpolateOffset > 0
+            ? Double(grid) / (Double(across) + config.interpolateOffset) : Double(grid) / Double(across)
+        let weights = BicubicWeights(
+            inputs: grid, outputs: across, scale: scale, isAntialiased: config.interpolateAntialias)
+        let source = positions.value.pointer + channels
+        let target = y.pointer + channels
+        // Along rows first, then along columns.
+        var between = [Float](repeating: 0, count: grid * across * channels)
+        for row in 0..<grid {
+            for column in 0..<across {
+                for (index, weight) in weights.taps[column] {
+                    for c in 0..<channels {
+                        between[(row * across + column) * channels + c] +=
+                            weight * source[(row * grid + index) * channels + c]
+                    }
+                }
+            }
+        }
+        for row in 0..<across {
+            for (index, weight) in weights.taps[row] {
+                for at in 0..<across * channels {
+                    target[row * across * channels + at] += weight * between[index * across * channels + at]
+                }
+            }
+        }
+        return y
+    }
+}
+
+/// Weights of a cubic interpolation along one axis, half-pixel centres: antialiased with a = −0.5, edges cut off and the
+/// rest scaled to sum to 1; otherwise a = −0.75, edges repeated.
+struct BicubicWeights {
+    /// `[outputs]`: inputs and their weights.
+    let taps: [[(index: Int, weight: Float)]]
+
+    init(inputs: Int, outputs: Int, scale: Double, isAntialiased: Bool) {
+        taps = (0..<outputs).map { output in
+            let center = scale * (Double(output) + 0.5)
+            guard isAntialiased else {
+                let first = (center - 0.5).rounded(.down)
+                return (-1...2).map { step in
+                    let index = min(max(Int(first) + step, 0), inputs - 1)
+                    return (index, Float(Self.cubic(center - 0.5 - first - Double(step), a: -0.75)))
+                }
+            }
+            let stretch = max(scale, 1)
+            let low = max(Int(center - 2 * stretch + 0.5), 0)
+            let high = min(Int(center + 2 * stretch + 0.5), inputs)
+            let raw = (low..<high).map { Self.cubic((Double($0) - center + 0.5) / stretch, a: -0.5) }
+            let sum = raw.reduce(0, +)
+            return zip(low..<high, raw).map { ($0, Float($1 / sum)) }
+        }
+    }
+
+    /// Keys' cubic convolution kernel.
+    private static func cubic(_ x: Double, a: Double) -> Double {
+        let x = abs(x)
+        if x < 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
+        return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0
+    }
+}

@@ -1,0 +1,107 @@
+import SSDFCore
+import SSDFNeural
+import SSDFTensor
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Writes a model folder whose weights are random: for tests and for timing, where what comes out need not mean anything.
+package struct RandomModel {
+    package let yaml: String
+    package let seed: UInt64
+    package var type = ElementType.f32
+
+    package init(yaml: String, seed: UInt64 = 1, type: ElementType = .f32) {
+        self.yaml = yaml
+        self.seed = seed
+        self.type = type
+    }
+
+    /// Weights uniform within ±1/√(fan in), biases 0, scales 1; those of a refiner as narrow as `refinerWidths` says.
+    package func write(to folder: String, refinerWidths: [Int] = [8, 32, 128, 512]) throws(Failure) {
+        mkdir(folder, 0o777)
+        let config = try ModelConfig(yaml: yaml)
+        try write(Array(yaml.utf8), to: "\(folder)/config.yaml")
+        for component in config.components {
+            var tensors = component.config.expectedTensors
+            if case .refiner(var refiner) = component.config {
+                refiner.blockChannels = refinerWidths
+                tensors = refiner.expectedTensors
+            }
+            guard !tensors.isEmpty else { continue }
+            try write(tensors, to: "\(folder)/\(component.name).safetensors")
+        }
+        let model = try ModelDirectory(path: folder)
+        let sums = try model.checksums()
+        try write(Array(sums.utf8), to: "\(folder)/SHA256SUMS")
+    }
+
+    private func write(_ tensors: [ExpectedTensor], to path: String) throws(Failure) {
+        let source = ParameterSource.random(seed: seed)
+        var writer = try SafetensorsWriter(
+            items: tensors.map { SafetensorsWriter.Item(name: $0.name, type: type, shape: $0.shape) })
+        guard let file = fopen(path, "w") else { throw Failure(.cannotCreate, file: path, "cannot create") }
+        defer { fclose(file) }
+        func sink(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+            guard fwrite(bytes.baseAddress, 1, bytes.count, file) == bytes.count else {
+                throw Failure(.inputOutput, file: path, "cannot write")
+            }
+        }
+        try writer.writeHeader(to: sink)
+        for item in writer.items {
+            let values = try source.parameter(item.name, item.shape).value
+            let bytes = Buffer<UInt8>(uninitialized: values.count * type.byteCount)
+            convertFromFloat(
+                UnsafeBufferPointer(start: values.pointer, count: values.count), type: type,
+                into: UnsafeMutableRawBufferPointer(bytes.unsafeElements))
+            try writer.write(UnsafeRawBufferPointer(bytes.unsafeElements), to: sink)
+            withExtendedLifetime(values) {}
+        }
+    }
+
+    private func write(_ bytes: [UInt8], to path: String) throws(Failure) {
+        guard let file = fopen(path, "w") else { throw Failure(.cannotCreate, file: path, "cannot create") }
+        fwrite(bytes, 1, bytes.count, file)
+        fclose(file)
+    }
+
+    /// An autoencoder of 64 voxels a side, small enough for tests, whose band is 3 voxels wide on either side and whose
+    /// surface lies at 0.1; with refiners of both kinds that fit its volumes.
+    package static let tiny = """
+        sparse_vae_64:
+          target: models.SparseSDFVAE
+          params: {embed_dim: 4, resolution: 8, model_channels_encoder: 32, num_blocks_encoder: 1, num_heads_encoder: 4,
+                   model_channels_decoder: 512, num_blocks_decoder: 2, num_heads_decoder: 4, mlp_ratio: 0.25,
+                   chunk_size: 2, truncation_voxels: 3, iso_value: 0.1}
+        sparse_vae_128:
+          target: models.SparseSDFVAE
+          params: {embed_dim: 4, resolution: 16, model_channels_encoder: 32, num_blocks_encoder: 1, num_heads_encoder: 4,
+                   model_channels_decoder: 32, num_blocks_decoder: 2, num_heads_decoder: 4, chunk_size: 2,
+                   norm_groups: 8, iso_value: 0}
+        refiner_64:
+          target: models.Voxel_RefinerXL
+          params: {layers_per_block: 1, layers_mid_block: 0, patch_size: 64, res: 64}
+        refiner_128:
+          target: models.Voxel_RefinerXL_sign
+          params: {layers_per_block: 1, layers_mid_block: 0, patch_size: 32, res: 64}
+        """
+
+    /// The released autoencoders and refiners.
+    package static let released = """
+        sparse_vae_512:
+          target: direct3d_s2.models.autoencoders.ss_vae.SparseSDFVAE
+          params: {embed_dim: 16, resolution: 64}
+        sparse_vae_1024:
+          target: direct3d_s2.models.autoencoders.ss_vae.SparseSDFVAE
+          params: {embed_dim: 16, resolution: 128, chunk_size: 4}
+        refiner:
+          target: direct3d_s2.models.refiner.unet_refiner.Voxel_RefinerXL
+          params: {layers_per_block: 2, layers_mid_block: 2, patch_size: 192}
+        refiner_1024:
+          target: direct3d_s2.models.refiner.unet_refiner.Voxel_RefinerXL_sign
+          params: {layers_per_block: 2, layers_mid_block: 2, patch_size: 256}
+        """
+}
