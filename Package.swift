@@ -90,9 +90,10 @@ let package = Package(
         .executableTarget(
             name: "ssdf-bench-neural",
             dependencies: [
-                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "COpenBLAS", "FixtureMeshes",
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "COpenBLAS", "COneDNN",
+                "FixtureMeshes",
             ],
-            path: "Tests/Benchmarks/neural", swiftSettings: swift6),
+            path: "Tests/Benchmarks/neural", exclude: ["peers", "run"], swiftSettings: swift6),
 
         .executableTarget(
             name: "extract-benchmark", dependencies: ["SSDFCore", "SSDFMesh", "SSDFVolume"],

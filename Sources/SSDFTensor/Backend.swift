@@ -67,14 +67,12 @@ package protocol Backend: Sendable {
         dq: Tensor, dk: Tensor, dv: Tensor)
 
     // Block-sparse attention
-    func selectBlocks(
-        _ q: Tensor, keys: Tensor, logSum: Tensor, layout: BlockLayout, best: Int, scores: Tensor?
-    ) -> BlockSelection
-    func selectedAttention(
-        _ q: Tensor, _ k: Tensor, _ v: Tensor, selection: BlockSelection, into y: Tensor, logSum: Tensor)
-    func selectedAttentionGradients(
-        _ q: Tensor, _ k: Tensor, _ v: Tensor, selection: BlockSelection, y: Tensor, logSum: Tensor, dy: Tensor,
-        dq: Tensor, dk: Tensor, dv: Tensor)
+    func blockSparseAttention(
+        _ operands: BlockSparseOperands, plan: BlockSparsePlan, into y: Tensor, trace: BlockSparseTrace,
+        scores: Tensor?)
+    func blockSparseAttentionGradients(
+        _ operands: BlockSparseOperands, plan: BlockSparsePlan, y: Tensor, trace: BlockSparseTrace, dy: Tensor,
+        into gradients: BlockSparseOperands)
 
     // Optimiser
     func adamStep(_ step: AdamStep, weight: Tensor, gradient: Tensor, first: Tensor, second: Tensor)

@@ -13,10 +13,14 @@ package final class Compute {
     /// - Parameters:
     ///   - threads: upper bound on the threads used. Results do not depend on it.
     ///   - precision: of the dense products.
-    package init(threads: Int, precision: Precision = .f32) {
-        let pool = MemoryPool()
-        self.pool = pool
-        backend = CPUBackend(threads: threads, precision: precision, pool: pool)
+    package convenience init(threads: Int, precision: Precision = .f32) {
+        self.init(CPUBackend(threads: threads, precision: precision, pool: MemoryPool()))
+    }
+
+    /// Operations by a back end that is there.
+    package init(_ backend: CPUBackend) {
+        pool = backend.pool
+        self.backend = backend
     }
 
     /// Whether operations are being recorded.

@@ -60,7 +60,17 @@ struct Import: ParsableCommand {
         options.allowsMissing = allowMissing
         let work = try session.stage("read") { try ModelImport(folder: folder, options: options) }
         for note in work.notes { session.warn(note) }
-        try prepareFolder()
+        let isNew = try prepareFolder()
+        do {
+            try write(work, session)
+        } catch {
+            // Nothing is in a folder that was made for nothing.
+            if isNew { rmdir(output) }
+            throw error
+        }
+    }
+
+    private func write(_ work: ModelImport, _ session: Session) throws {
         let files = try work.files.map { (file: $0, output: try Output(path: "\(output)/\($0.name)")) }
         let configuration = try Output(path: "\(output)/\(ReleasedModel.configurationName)", isBinary: false)
         let checksums = try Output(path: "\(output)/\(ModelDirectory.checksumsName)", isBinary: false)
@@ -87,17 +97,19 @@ struct Import: ParsableCommand {
     }
 
     /// Makes the folder, or checks that the one there is a model or empty: weights are not thrown in among other files.
-    private func prepareFolder() throws {
-        if mkdir(output, 0o777) == 0 { return }
+    /// - Returns: whether it was made.
+    private func prepareFolder() throws -> Bool {
+        if mkdir(output, 0o777) == 0 { return true }
         let code = errno
         var status = stat()
         guard code == EEXIST, stat(output, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             let reason = code == EEXIST ? "is a file, expected a folder" : "cannot create: \(systemMessage(code))"
             throw Failure(.cannotCreate, file: output, reason)
         }
-        guard access("\(output)/\(ReleasedModel.configurationName)", F_OK) != 0 else { return }
+        guard access("\(output)/\(ReleasedModel.configurationName)", F_OK) != 0 else { return false }
         guard rmdir(output) == 0, mkdir(output, 0o777) == 0 else {
             throw Failure(.cannotCreate, file: output, "holds other files, expected a model, an empty folder or none")
         }
+        return false
     }
 }

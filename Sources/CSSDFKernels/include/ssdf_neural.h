@@ -28,28 +28,56 @@ enum ssdf_function {
 // rows, or one number a row [rows].
 enum ssdf_broadcast { SSDF_SAME = 0, SSDF_ROW = 1, SSDF_COLUMN = 2 };
 
-// Where the operands of an attention tile lie. Query lane (token t, head h of the group) starts at
-// q + t·q_stride + h·dimension; its key and value rows start at k + t·k_stride and v + t·v_stride: the caller has
+// How query rows (a row is one query head of one token) fill vectors of lanes.
+enum ssdf_lanes {
+    // Rows in order, heads of a token side by side, no lane idle but the last vector's.
+    SSDF_LANES_OF_ROWS = 0,
+    // Every token begins a vector.
+    SSDF_LANES_OF_TOKEN = 1,
+    // Tokens in the lanes, one head a vector.
+    SSDF_LANES_OF_HEAD = 2,
+};
+
+// A chunk of query tokens with the query heads of one key/value head. Query row (token t, head h of the group) starts
+// at q + t·q_stride + h·dimension; its key and value rows start at k + t·k_stride and v + t·v_stride: the caller has
 // already moved k and v to the key/value head, and q, out and lse to the first query head, of the group.
 struct ssdf_attention {
     const float *_Nonnull q;
     const float *_Nonnull k;
     const float *_Nonnull v;
     size_t q_stride, k_stride, v_stride, out_stride, lse_stride;
+    const int32_t *_Nullable q_rows;  // the chunk's tokens; null: 0 ..< queries
+    size_t queries;
     size_t group;      // query heads that share the key/value head
     size_t dimension;  // of a head
     float scale;       // of the scores
+    int order;         // enum ssdf_lanes
+    const float *_Nullable gate;  // factor of a token's result, at gate + t·gate_stride; null: 1
+    size_t gate_stride;
+    int adds;  // results are added to what is there: out, or dq of the gradient
 };
 
-// The gradients of an attention tile: strides as those of q, k and v.
+// The gradients of a chunk: strides as those of q, k and v. delta, Σ out·dout of a row without its gate, is laid out as
+// lse. With `out` it is taken from there; else, where it is not known, it is computed by a pass of its own over the
+// keys and written to `delta`.
 struct ssdf_attention_gradient {
-    const float *_Nonnull out;
+    const float *_Nullable out;
     const float *_Nonnull dout;
     const float *_Nonnull lse;
+    float *_Nullable delta;
+    int delta_is_known;
     float *_Nonnull dq;
     float *_Nonnull dk;
     float *_Nonnull dv;
     size_t dq_stride, dk_stride, dv_stride;
+};
+
+// The blocks of keys that each token of a chunk attends to.
+struct ssdf_block_choice {
+    const int32_t *_Nonnull selected;  // [queries, best], −1 where there are fewer
+    size_t best;
+    const int32_t *_Nonnull starts;  // [blocks + 1]: keys of block b are starts[b] ..< starts[b + 1]
+    size_t blocks;
 };
 
 struct ssdf_adam {
@@ -85,34 +113,45 @@ struct ssdf_neural_kernels {
 
     // ---- attention (neural/attention.h)
 
-    // Floats of scratch that attention_forward and attention_backward need for heads of this dimension.
-    size_t (*_Nonnull attention_scratch)(size_t dimension);
+    // Floats of scratch that attention_forward, or attention_backward, needs for a chunk.
+    size_t (*_Nonnull attention_scratch)(const struct ssdf_attention *_Nonnull, int gradient);
 
-    // out = softmax(scale · q kᵀ) v of query tokens q_rows over key tokens k_rows, streamed over blocks of keys;
-    // lse, when given, takes ln Σ exp(score) at lse + t·lse_stride + h. Without keys: out 0, lse −∞.
-    void (*_Nonnull attention_forward)(const struct ssdf_attention *_Nonnull, const int32_t *_Nullable q_rows,
-                                       size_t queries, const int32_t *_Nullable k_rows, size_t keys,
-                                       float *_Nonnull out, float *_Nullable lse, float *_Nonnull scratch);
+    // out = gate · softmax(scale · q kᵀ) v of the chunk over key tokens k_rows (null: 0 ..< keys), streamed over blocks
+    // of keys; lse, when given, takes ln Σ exp(score) at lse + t·lse_stride + h. Without keys: out 0, lse −∞.
+    void (*_Nonnull attention_forward)(const struct ssdf_attention *_Nonnull, const int32_t *_Nullable k_rows,
+                                       size_t keys, float *_Nonnull out, float *_Nullable lse,
+                                       float *_Nonnull scratch);
 
-    // The gradients: dq of the query tokens is assigned, dk and dv of the key tokens are added to. Scores are
-    // computed again from lse, not stored.
+    // The gradients: dq of the chunk is assigned, or added to; dk and dv of the keys are added to. Scores are computed
+    // again from lse, not stored.
     void (*_Nonnull attention_backward)(const struct ssdf_attention *_Nonnull,
                                         const struct ssdf_attention_gradient *_Nonnull,
-                                        const int32_t *_Nullable q_rows, size_t queries,
                                         const int32_t *_Nullable k_rows, size_t keys, float *_Nonnull scratch);
 
-    // ---- choice of blocks (neural/selection.h)
+    // ---- block-sparse attention (neural/selection.h)
 
-    // Floats of scratch that block_select needs.
-    size_t (*_Nonnull select_scratch)(size_t dimension, size_t blocks, size_t best);
+    size_t (*_Nonnull compressed_scratch)(const struct ssdf_attention *_Nonnull, size_t keys, size_t blocks,
+                                          size_t best);
 
-    // For each of `tokens` consecutive query tokens: the `best` blocks with the largest score, ascending, −1 where
-    // there are fewer, to selected [tokens, best]. The score of a block is Σ exp(scale·q·k − lse) over the query heads
-    // of the group and the compressed keys with that block_of_key (0 ..< blocks). t->v, its stride and out_stride are
-    // not used. `scores`, when given, takes them: [tokens, blocks].
-    void (*_Nonnull block_select)(const struct ssdf_attention *_Nonnull t, const float *_Nonnull lse, size_t tokens,
-                                  size_t keys, const int32_t *_Nonnull block_of_key, size_t blocks, size_t best,
-                                  int32_t *_Nonnull selected, float *_Nullable scores, float *_Nonnull scratch);
+    // attention_forward over compressed keys 0 ..< keys, which also chooses for every token the `best` blocks with the
+    // largest score, ascending, −1 where there are fewer, to selected [queries, best]. The score of a block is the sum
+    // of the softmax over the query heads of the group and the keys with that block_of_key (0 ..< blocks). `scores`,
+    // when given, takes them: [queries, blocks]. q_rows is not used.
+    void (*_Nonnull compressed_forward)(const struct ssdf_attention *_Nonnull, size_t keys,
+                                        const int32_t *_Nonnull block_of_key, size_t blocks, size_t best,
+                                        float *_Nonnull out, float *_Nullable lse, int32_t *_Nonnull selected,
+                                        float *_Nullable scores, float *_Nonnull scratch);
+
+    size_t (*_Nonnull selected_scratch)(const struct ssdf_attention *_Nonnull,
+                                        const struct ssdf_block_choice *_Nonnull, int gradient);
+
+    // attention_forward and attention_backward of every token over the keys of its blocks. The order of lanes must be
+    // SSDF_LANES_OF_TOKEN.
+    void (*_Nonnull selected_forward)(const struct ssdf_attention *_Nonnull, const struct ssdf_block_choice *_Nonnull,
+                                      float *_Nonnull out, float *_Nullable lse, float *_Nonnull scratch);
+    void (*_Nonnull selected_backward)(const struct ssdf_attention *_Nonnull,
+                                       const struct ssdf_attention_gradient *_Nonnull,
+                                       const struct ssdf_block_choice *_Nonnull, float *_Nonnull scratch);
 
     // ---- pointwise (neural/pointwise.h); y may be x, dx may be dy
 

@@ -1,228 +1,297 @@
 // Softmax attention streamed over blocks of keys; scores exist for one block of keys and one panel of queries only.
 //
-// Queries lie in the lanes: a panel is PANEL query rows (a row is one query head of one token), held transposed,
-// qᵀ [dimension, PANEL]. A block of scores, sᵀ [KEYS, PANEL], is then a product of key rows, read where they lie by
-// index, with the packed panel; the maximum, exponential and sum of a query run down a lane, and oᵀ [dimension, PANEL]
-// gains Σ_key v[key]ᵀ · pᵀ[key]. Query heads that share a key/value head fill the lanes of one panel.
-//
-// Running maximum and sum: Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018, alg. 3; blocks of
-// keys and the recomputing gradient: Dao, Fu, Ermon, Rudra, Ré, "FlashAttention", 2022, alg. 1 and 4.
+// One call is a chunk of query tokens with the query heads of one key/value head. The chunk's queries are transposed
+// once into vectors of lanes, which stay in the second cache level with their running softmax; keys come block by
+// block, packed into the first; and every panel of the vectors that want a block absorbs it (attention_panel.h).
+// What differs between dense, windowed, cross, block-selected and compressed attention is only which vectors want
+// which keys.
 
 #pragma clang fp contract(fast)
 
-#define PANEL (MAX_VECTORS * LANES)
-// Keys of a block: the block's scores, key rows and the panel's state share the first two cache levels.
-#define KEYS 64
+// The rows of lanes 0 ..< count of a vector.
+struct N(rows) {
+    size_t count;
+    size_t token[LANES], head[LANES];
+};
 
-static size_t N(attention_scratch)(size_t dimension) {
-    size_t whole = (dimension + LANES - 1) / LANES * LANES;
-    // qᵀ, doᵀ, oᵀ, and q and do packed by rows; p and ds; maximum, sum, lse, delta, factor.
-    return 3 * dimension * PANEL + 2 * PANEL * whole + 2 * KEYS * PANEL + 5 * PANEL;
+static size_t N(attention_vectors)(const struct ssdf_attention *t) {
+    switch (t->order) {
+    case SSDF_LANES_OF_TOKEN: return t->queries * ((t->group + LANES - 1) / LANES);
+    case SSDF_LANES_OF_HEAD: return (t->queries + LANES - 1) / LANES * t->group;
+    default: return (t->queries * t->group + LANES - 1) / LANES;
+    }
 }
 
-// Lane l of the panel that starts at row `first`: its token and head.
-INLINE size_t N(lane_offset)(const int32_t *rows, size_t row, size_t group, size_t stride, size_t dimension) {
-    size_t token = row / group, head = row - token * group;
-    if (rows) token = (size_t)rows[token];
-    return token * stride + head * dimension;
+INLINE void N(rows_of)(const struct ssdf_attention *t, size_t vector, struct N(rows) *rows) {
+    size_t token, head, count;
+    if (t->order == SSDF_LANES_OF_HEAD) {
+        token = vector / t->group * LANES, head = vector % t->group;
+        count = t->queries - token < LANES ? t->queries - token : LANES;
+        for (size_t l = 0; l < count; l++) rows->token[l] = token + l, rows->head[l] = head;
+    } else {
+        if (t->order == SSDF_LANES_OF_TOKEN) {
+            size_t each = (t->group + LANES - 1) / LANES;
+            token = vector / each, head = vector % each * LANES;
+            count = t->group - head < LANES ? t->group - head : LANES;
+        } else {
+            size_t row = vector * LANES, left = t->queries * t->group - row;
+            token = row / t->group, head = row % t->group;
+            count = left < LANES ? left : LANES;
+        }
+        for (size_t l = 0; l < count; l++) {
+            rows->token[l] = token, rows->head[l] = head;
+            if (++head == t->group) head = 0, token++;
+        }
+    }
+    rows->count = count;
+    if (t->q_rows)
+        for (size_t l = 0; l < count; l++) rows->token[l] = (size_t)t->q_rows[rows->token[l]];
 }
 
-// to[d, lane] = factor · from[row first + lane, d], in blocks of LANES × LANES; lanes beyond the rows are zero.
-INLINE void N(transpose_in)(const size_t panel, const float *from, size_t stride, const int32_t *rows, size_t group,
-                            size_t dimension, size_t first, size_t lanes, float factor, float *to) {
-    for (size_t start = 0; start < panel; start += LANES) {
-        const float *row[LANES];
+// to[d, lane] = factor · row of the lane; lanes beyond the rows are zero.
+INLINE void N(rows_in)(const struct N(rows) *rows, const float *from, size_t stride, size_t dimension, float factor,
+                       float *to) {
+    for (size_t d = 0; d < dimension; d += LANES) {
+        size_t deep = dimension - d < LANES ? dimension - d : LANES;
+        V block[LANES];
         for (size_t l = 0; l < LANES; l++) {
-            size_t lane = start + l;
-            row[l] = lane < lanes ? from + N(lane_offset)(rows, first + lane, group, stride, dimension) : 0;
+            const float *row = from + rows->token[l] * stride + rows->head[l] * dimension + d;
+            block[l] = l >= rows->count ? N(splat)(0)
+                       : deep == LANES  ? N(load)(row) * factor
+                                        : N(load_some)(row, deep, 0) * factor;
         }
-        for (size_t d = 0; d < dimension; d += LANES) {
-            size_t deep = dimension - d < LANES ? dimension - d : LANES;
-            V block[LANES];
-            for (size_t l = 0; l < LANES; l++)
-                block[l] = !row[l]          ? N(splat)(0)
-                           : deep == LANES ? N(load)(row[l] + d) * factor
-                                           : N(load_some)(row[l] + d, deep, 0) * factor;
-            N(transpose)(block);
-            for (size_t i = 0; i < deep; i++) N(store)(to + (d + i) * panel + start, block[i]);
-        }
+        N(transpose)(block);
+        for (size_t i = 0; i < deep; i++) N(store)(to + (d + i) * LANES, block[i]);
     }
 }
 
-// to[row first + lane, d] = factor[lane] · from[d, lane]
-INLINE void N(transpose_out)(const size_t panel, const float *from, float *to, size_t stride, const int32_t *rows,
-                             size_t group, size_t dimension, size_t first, size_t lanes, const float *factor) {
-    for (size_t start = 0; start < lanes; start += LANES) {
-        size_t some = lanes - start < LANES ? lanes - start : LANES;
-        V scale = N(load)(factor + start);
-        for (size_t d = 0; d < dimension; d += LANES) {
-            size_t deep = dimension - d < LANES ? dimension - d : LANES;
-            V block[LANES];
-            for (size_t i = 0; i < LANES; i++)
-                block[i] = i < deep ? N(load)(from + (d + i) * panel + start) * scale : N(splat)(0);
-            N(transpose)(block);
-            for (size_t l = 0; l < some; l++) {
-                float *row = to + N(lane_offset)(rows, first + start + l, group, stride, dimension) + d;
-                if (deep == LANES)
-                    N(store)(row, block[l]);
-                else
-                    N(store_some)(row, block[l], deep);
+// Row of the lane = factor[lane] · from[d, lane], or += that.
+INLINE void N(rows_out)(const struct N(rows) *rows, const float *from, V factor, size_t dimension, int adds, float *to,
+                        size_t stride) {
+    for (size_t d = 0; d < dimension; d += LANES) {
+        size_t deep = dimension - d < LANES ? dimension - d : LANES;
+        V block[LANES];
+        for (size_t i = 0; i < LANES; i++)
+            block[i] = i < deep ? N(load)(from + (d + i) * LANES) * factor : N(splat)(0);
+        N(transpose)(block);
+        for (size_t l = 0; l < rows->count; l++) {
+            float *row = to + rows->token[l] * stride + rows->head[l] * dimension + d;
+            if (deep == LANES) {
+                N(store)(row, adds ? N(load)(row) + block[l] : block[l]);
+            } else {
+                N(store_some)(row, adds ? N(load_some)(row, deep, 0) + block[l] : block[l], deep);
             }
         }
     }
 }
 
-// Rows of a product tile and columns of a sum tile, for panels of 1 to MAX_VECTORS vectors.
-#define TILE_ROWS(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : MAX_VECTORS == 4 ? 12 : 6)
-#define TILE_COLUMNS(vectors) ((vectors) == 4 || MAX_VECTORS == 2 ? 4 : 8)
-
-// c [keys, panel] = key rows · panel
-INLINE void N(scores)(const int vectors, const float *rows, const int32_t *index, size_t stride, const float *q,
-                      size_t dimension, float *c, size_t keys) {
-    const size_t panel = (size_t)vectors * LANES;
-    __builtin_memset(c, 0, keys * panel * sizeof(float));
-    for (size_t k = 0; k < dimension; k += DEPTH_BLOCK) {
-        size_t deep = dimension - k < DEPTH_BLOCK ? dimension - k : DEPTH_BLOCK;
-        N(product_panel)(TILE_ROWS(vectors), vectors, rows + k, index, stride, q + k * panel, deep, c, 0, 0, panel,
-                         keys, panel);
+// The query vectors of a chunk at `state`, nothing absorbed.
+INLINE void N(open)(const struct ssdf_attention *t, size_t vectors, float *state) {
+    const struct N(query) at = N(query_layout)(t->dimension, 0);
+    struct N(rows) rows = {0};
+    for (size_t i = 0; i < vectors; i++, state += at.size) {
+        N(rows_of)(t, i, &rows);
+        N(rows_in)(&rows, t->q, t->q_stride, t->dimension, t->scale * 1.44269504f, state + at.q);
+        __builtin_memset(state + at.o, 0, t->dimension * LANES * sizeof(float));
+        N(store)(state + at.most, N(splat)(-INFINITY));
+        N(store)(state + at.total, N(splat)(0));
     }
 }
 
-// c [dimension, panel] += key rowsᵀ · p [keys, panel]
-INLINE void N(weighted_sum)(const int vectors, const float *rows, const int32_t *index, size_t stride, const float *p,
-                            size_t dimension, float *c, size_t keys) {
-    const size_t panel = (size_t)vectors * LANES;
-    N(outer_panel)(TILE_COLUMNS(vectors), vectors, rows, index, stride, p, 0, panel, 0, dimension, panel, c, keys);
-}
-
-// One panel: query rows first ..< first + lanes.
-INLINE void N(forward_panel)(const int vectors, const struct ssdf_attention *t, const int32_t *q_rows, size_t first,
-                             size_t lanes, const int32_t *k_rows, size_t keys, float *out, float *lse,
-                             float *scratch) {
-    const size_t panel = (size_t)vectors * LANES, dimension = t->dimension, group = t->group;
-    float *q = scratch, *o = q + dimension * panel, *p = o + dimension * panel;
-    float *most = p + KEYS * panel, *total = most + panel, *factor = total + panel;
-    N(transpose_in)(panel, t->q, t->q_stride, q_rows, group, dimension, first, lanes, t->scale, q);
-    __builtin_memset(o, 0, dimension * panel * sizeof(float));
-    for (size_t l = 0; l < panel; l++) most[l] = -INFINITY, total[l] = 0;
-    for (size_t key = 0; key < keys; key += KEYS) {
-        size_t n = keys - key < KEYS ? keys - key : KEYS;
-        const int32_t *index = k_rows ? k_rows + key : 0;
-        N(scores)(vectors, k_rows ? t->k : t->k + key * t->k_stride, index, t->k_stride, q, dimension, p, n);
-        int moved = 0;
-        for (size_t l = 0; l < panel; l += LANES) {
-            V top = N(load)(most + l), old = top;
-            for (size_t j = 0; j < n; j++) top = N(max)(top, N(load)(p + j * panel + l));
-            // A finite reference even when every score is −∞, so that no −∞ − −∞ arises.
-            V reference = N(max)(top, N(splat)(-3.0e38f));
-            V sum = N(splat)(0);
-            for (size_t j = 0; j < n; j++) {
-                V e = N(exp)(N(load)(p + j * panel + l) - reference);
-                N(store)(p + j * panel + l, e);
-                sum += e;
-            }
-            V shrink = N(exp)(old - reference);
-            N(store)(most + l, reference);
-            N(store)(total + l, N(load)(total + l) * shrink + sum);
-            N(store)(factor + l, shrink);
-            moved |= __builtin_reduce_or((VI)(shrink != N(splat)(1.0f)));
+// Results of the chunk: out = gate · o / total, and ln Σ exp(score).
+INLINE void N(close)(const struct ssdf_attention *t, size_t vectors, const float *state, float *out, float *lse) {
+    const struct N(query) at = N(query_layout)(t->dimension, 0);
+    struct N(rows) rows = {0};
+    for (size_t i = 0; i < vectors; i++, state += at.size) {
+        N(rows_of)(t, i, &rows);
+        float factor[LANES] = {0};
+        for (size_t l = 0; l < rows.count; l++) {
+            float total = state[at.total + l];
+            factor[l] = total != 0 ? (t->gate ? t->gate[rows.token[l] * t->gate_stride] : 1) / total : 0;
+            if (lse)
+                lse[rows.token[l] * t->lse_stride + rows.head[l]] =
+                    total != 0 ? (state[at.most + l] + __builtin_log2f(total)) * 0.693147181f : -INFINITY;
         }
-        if (moved && key)
-            for (size_t d = 0; d < dimension; d++)
-                for (size_t l = 0; l < panel; l += LANES)
-                    N(store)(o + d * panel + l, N(load)(o + d * panel + l) * N(load)(factor + l));
-        N(weighted_sum)(vectors, k_rows ? t->v : t->v + key * t->v_stride, index, t->v_stride, p, dimension, o, n);
+        N(rows_out)(&rows, state + at.o, N(load)(factor), t->dimension, t->adds, out, t->out_stride);
     }
-    for (size_t l = 0; l < lanes; l++) {
-        factor[l] = total[l] > 0 ? 1 / total[l] : 0;
-        if (lse) {
-            size_t row = first + l, token = row / group;
-            lse[(q_rows ? (size_t)q_rows[token] : token) * t->lse_stride + row % group] =
-                keys ? most[l] + __builtin_logf(total[l]) : -INFINITY;
-        }
-    }
-    N(transpose_out)(panel, o, out, t->out_stride, q_rows, group, dimension, first, lanes, factor);
 }
 
-static void N(attention_forward)(const struct ssdf_attention *t, const int32_t *q_rows, size_t queries,
-                                 const int32_t *k_rows, size_t keys, float *out, float *lse, float *scratch) {
-    const size_t rows = queries * t->group;
-    for (size_t first = 0; first < rows; first += PANEL) {
-        size_t lanes = rows - first < PANEL ? rows - first : PANEL;
-        // A panel that is not full uses as few vectors as hold it.
-        switch ((lanes + LANES - 1) / LANES) {
-        case 1: N(forward_panel)(1, t, q_rows, first, lanes, k_rows, keys, out, lse, scratch); break;
+// Keys first ..< first + count of a list as consecutive rows: where they lie when they do so already, else copies.
+INLINE const float *N(gathered)(const float *from, size_t stride, const int32_t *list, size_t first, size_t count,
+                                size_t dimension, float *copy) {
+    if (!list && stride == dimension) return from + first * stride;
+    for (size_t j = 0; j < count; j++) {
+        const float *row = from + (list ? (size_t)list[first + j] : first + j) * stride;
+        size_t d = 0;
+        for (; d + LANES <= dimension; d += LANES) N(store)(copy + j * dimension + d, N(load)(row + d));
+        for (; d < dimension; d++) copy[j * dimension + d] = row[d];
+    }
+    return copy;
+}
+
+// Most keys of a block for heads of this dimension: scores, keys and a panel's state share the first cache levels.
+INLINE size_t N(block_keys)(size_t dimension) { return dimension <= 32 ? KEYS : KEYS / 2; }
+
+#undef EACH_WIDTH
 #if MAX_VECTORS == 4
-        case 2: N(forward_panel)(2, t, q_rows, first, lanes, k_rows, keys, out, lse, scratch); break;
-        case 3: N(forward_panel)(3, t, q_rows, first, lanes, k_rows, keys, out, lse, scratch); break;
+#define EACH_WIDTH(width, call) \
+    switch (width) { \
+    case 1: call(1); break; \
+    case 2: call(2); break; \
+    case 3: call(3); break; \
+    default: call(4); \
+    }
+#else
+#define EACH_WIDTH(width, call) \
+    switch (width) { \
+    case 1: call(1); break; \
+    default: call(2); \
+    }
 #endif
-        default: N(forward_panel)(MAX_VECTORS, t, q_rows, first, lanes, k_rows, keys, out, lse, scratch);
+
+// Pointers to vectors n ..< n + width of those that want a block: all, or those of the listed tokens.
+INLINE size_t N(panel_of)(float *state, size_t size, const int32_t *tokens, size_t each, size_t n, size_t count,
+                          float **query) {
+    size_t width = count - n < MAX_VECTORS ? count - n : MAX_VECTORS;
+    for (size_t i = 0; i < width; i++) {
+        size_t vector = tokens ? (size_t)tokens[(n + i) / each] * each + (n + i) % each : n + i;
+        query[i] = state + vector * size;
+    }
+    return width;
+}
+
+// `count` vectors absorb keys first ..< first + keys.
+static __attribute__((noinline)) void N(absorb_keys)(const struct ssdf_attention *t, const int32_t *k_rows,
+                                                     size_t first, size_t keys, float *state, const int32_t *tokens,
+                                                     size_t each, size_t count, float *work) {
+    const size_t dimension = t->dimension, size = N(query_layout)(dimension, 0).size;
+    const size_t most = N(block_keys)(dimension), parts = (keys + most - 1) / most;
+    float *s = work, *k_copy = s + KEYS * MAX_VECTORS * LANES, *v_copy = k_copy + KEYS * dimension;
+    for (size_t part = 0; part < parts; part++) {
+        size_t start = first + keys * part / parts, n = first + keys * (part + 1) / parts - start;
+        const float *k = N(gathered)(t->k, t->k_stride, k_rows, start, n, dimension, k_copy);
+        const float *v = N(gathered)(t->v, t->v_stride, k_rows, start, n, dimension, v_copy);
+        for (size_t at = 0; at < count; at += MAX_VECTORS) {
+            float *query[4];
+            size_t width = N(panel_of)(state, size, tokens, each, at, count, query);
+#define ABSORB(w) N(absorb)(w, k, dimension, v, dimension, n, dimension, query, s, 0)
+            EACH_WIDTH(width, ABSORB)
+#undef ABSORB
         }
     }
 }
 
-// One panel of the gradient.
-INLINE void N(backward_panel)(const int vectors, const struct ssdf_attention *t,
-                              const struct ssdf_attention_gradient *g, const int32_t *q_rows, size_t first,
-                              size_t lanes, const int32_t *k_rows, size_t keys, float *scratch) {
-    const size_t panel = (size_t)vectors * LANES, dimension = t->dimension, group = t->group;
-    const size_t whole = (dimension + LANES - 1) / LANES * LANES;
-    float *q = scratch, *dout = q + dimension * panel, *dq = dout + dimension * panel;
-    float *q_panel = dq + dimension * panel, *dout_panel = q_panel + panel * whole;
-    float *p = dout_panel + panel * whole, *ds = p + KEYS * panel;
-    float *lse = ds + KEYS * panel, *delta = lse + panel, *one = delta + panel;
-    N(transpose_in)(panel, t->q, t->q_stride, q_rows, group, dimension, first, lanes, t->scale, q);
-    N(transpose_in)(panel, g->dout, t->out_stride, q_rows, group, dimension, first, lanes, 1, dout);
-    N(pack)(q, 1, panel, panel, dimension, q_panel);
-    N(pack)(dout, 1, panel, panel, dimension, dout_panel);
-    __builtin_memset(dq, 0, dimension * panel * sizeof(float));
-    for (size_t l = 0; l < panel; l++) {
-        // Lanes without a query: exp(0 − ∞) = 0.
-        lse[l] = INFINITY, delta[l] = 0, one[l] = t->scale;
-        if (l >= lanes) continue;
-        size_t row = first + l, token = row / group;
-        lse[l] = g->lse[(q_rows ? (size_t)q_rows[token] : token) * t->lse_stride + row % group];
-        size_t at = N(lane_offset)(q_rows, row, group, t->out_stride, dimension);
-        for (size_t d = 0; d < dimension; d++) delta[l] += g->out[at + d] * g->dout[at + d];
-    }
-    for (size_t key = 0; key < keys; key += KEYS) {
-        size_t n = keys - key < KEYS ? keys - key : KEYS;
-        const int32_t *index = k_rows ? k_rows + key : 0;
-        const float *k = k_rows ? t->k : t->k + key * t->k_stride;
-        const float *v = k_rows ? t->v : t->v + key * t->v_stride;
-        N(scores)(vectors, k, index, t->k_stride, q, dimension, p, n);
-        N(scores)(vectors, v, index, t->v_stride, dout, dimension, ds, n);
-        for (size_t l = 0; l < panel; l += LANES) {
-            V norm = N(load)(lse + l), shift = N(load)(delta + l);
-            for (size_t j = 0; j < n; j++) {
-                V e = N(exp)(N(load)(p + j * panel + l) - norm);
-                N(store)(p + j * panel + l, e);
-                N(store)(ds + j * panel + l, e * (N(load)(ds + j * panel + l) - shift));
+static size_t N(attention_scratch)(const struct ssdf_attention *t, int gradient) {
+    size_t work = (gradient ? 2 : 1) * KEYS * MAX_VECTORS * LANES + 2 * KEYS * t->dimension;
+    if (gradient) work += 2 * KEYS * N(whole)(t->dimension);
+    return N(attention_vectors)(t) * N(query_layout)(t->dimension, gradient).size + work;
+}
+
+static void N(attention_forward)(const struct ssdf_attention *t, const int32_t *k_rows, size_t keys, float *out,
+                                 float *lse, float *scratch) {
+    const size_t vectors = N(attention_vectors)(t), size = N(query_layout)(t->dimension, 0).size;
+    N(open)(t, vectors, scratch);
+    N(absorb_keys)(t, k_rows, 0, keys, scratch, 0, 1, vectors, scratch + vectors * size);
+    N(close)(t, vectors, scratch, out, lse);
+}
+
+// ---- the gradient
+
+INLINE void N(open_gradient)(const struct ssdf_attention *t, const struct ssdf_attention_gradient *g, size_t vectors,
+                             float *state) {
+    const size_t dimension = t->dimension, whole = N(whole)(dimension);
+    const struct N(query) at = N(query_layout)(dimension, 1);
+    struct N(rows) rows = {0};
+    for (size_t i = 0; i < vectors; i++, state += at.size) {
+        N(rows_of)(t, i, &rows);
+        N(rows_in)(&rows, t->q, t->q_stride, dimension, t->scale * 1.44269504f, state + at.q);
+        N(rows_in)(&rows, g->dout, t->out_stride, dimension, 1, state + at.dout);
+        __builtin_memset(state + at.o, 0, dimension * LANES * sizeof(float));
+        __builtin_memset(state + at.q_rows, 0, 2 * whole * LANES * sizeof(float));
+        // Lanes without a query: 2^(0 − ∞) = 0.
+        N(store)(state + at.most, N(splat)(INFINITY));
+        N(store)(state + at.total, N(splat)(0));
+        N(store)(state + at.weight, N(splat)(0));
+        for (size_t l = 0; l < rows.count; l++) {
+            size_t token = rows.token[l], head = rows.head[l], place = token * t->lse_stride + head;
+            const float *q = t->q + token * t->q_stride + head * dimension;
+            const float *dout = g->dout + token * t->out_stride + head * dimension;
+            __builtin_memcpy(state + at.q_rows + l * whole, q, dimension * sizeof(float));
+            __builtin_memcpy(state + at.d_rows + l * whole, dout, dimension * sizeof(float));
+            state[at.most + l] = g->lse[place] * 1.44269504f;
+            if (t->gate) state[at.weight + l] = __builtin_log2f(t->gate[token * t->gate_stride]);
+            if (g->out) {
+                const float *out = g->out + token * t->out_stride + head * dimension;
+                float sum = 0;
+                for (size_t d = 0; d < dimension; d++) sum += out[d] * dout[d];
+                state[at.total + l] = sum;
+            } else if (g->delta_is_known) {
+                state[at.total + l] = g->delta[place];
             }
         }
-        N(weighted_sum)(vectors, k, index, t->k_stride, ds, dimension, dq, n);
-        // Each key row of dk and dv gains a product of its lanes with the packed panel; q carries the scale.
-        size_t at = k_rows ? 0 : key;
-        N(product_rows_wide)(p, dout_panel, panel, panel, dimension, g->dv + at * g->dv_stride, index, g->dv_stride,
-                             n);
-        N(product_rows_wide)(ds, q_panel, panel, panel, dimension, g->dk + at * g->dk_stride, index, g->dk_stride, n);
     }
-    N(transpose_out)(panel, dq, g->dq, g->dq_stride, q_rows, group, dimension, first, lanes, one);
+}
+
+INLINE void N(close_gradient)(const struct ssdf_attention *t, const struct ssdf_attention_gradient *g, size_t vectors,
+                              const float *state) {
+    const struct N(query) at = N(query_layout)(t->dimension, 1);
+    struct N(rows) rows = {0};
+    for (size_t i = 0; i < vectors; i++, state += at.size) {
+        N(rows_of)(t, i, &rows);
+        N(rows_out)(&rows, state + at.o, N(splat)(t->scale), t->dimension, t->adds, g->dq, g->dq_stride);
+        if (g->delta && !g->delta_is_known)
+            for (size_t l = 0; l < rows.count; l++)
+                g->delta[rows.token[l] * t->lse_stride + rows.head[l]] = state[at.total + l];
+    }
+}
+
+// As absorb_keys: the first pass of the gradient adds to delta, the second to dq, dk and dv.
+static __attribute__((noinline)) void N(absorb_keys_gradient)(const struct ssdf_attention *t,
+                                                              const struct ssdf_attention_gradient *g,
+                                                              const int32_t *k_rows, size_t first, size_t keys,
+                                                              float *state, const int32_t *tokens, size_t each,
+                                                              size_t count, int only_delta, float *work) {
+    const size_t dimension = t->dimension, whole = N(whole)(dimension), size = N(query_layout)(dimension, 1).size;
+    const size_t most = N(block_keys)(dimension), parts = (keys + most - 1) / most;
+    float *s = work, *ds = s + KEYS * MAX_VECTORS * LANES, *k_copy = ds + KEYS * MAX_VECTORS * LANES;
+    float *v_copy = k_copy + KEYS * dimension, *dk = v_copy + KEYS * dimension, *dv = dk + KEYS * whole;
+    for (size_t part = 0; part < parts; part++) {
+        size_t start = first + keys * part / parts, n = first + keys * (part + 1) / parts - start;
+        const float *k = N(gathered)(t->k, t->k_stride, k_rows, start, n, dimension, k_copy);
+        const float *v = N(gathered)(t->v, t->v_stride, k_rows, start, n, dimension, v_copy);
+        if (!only_delta) __builtin_memset(dk, 0, n * whole * sizeof(float)), __builtin_memset(dv, 0, n * whole * 4);
+        for (size_t at = 0; at < count; at += MAX_VECTORS) {
+            float *query[4];
+            size_t width = N(panel_of)(state, size, tokens, each, at, count, query);
+#define DELTA(w) N(absorb_delta)(w, k, dimension, v, dimension, n, dimension, query, s, ds)
+#define GRADIENT(w) N(absorb_gradient)(w, k, dimension, v, dimension, n, dimension, query, dk, dv, s, ds)
+            if (only_delta) {
+                EACH_WIDTH(width, DELTA)
+            } else {
+                EACH_WIDTH(width, GRADIENT)
+            }
+#undef DELTA
+#undef GRADIENT
+        }
+        if (only_delta) continue;
+        for (size_t j = 0; j < n; j++) {
+            size_t row = k_rows ? (size_t)k_rows[start + j] : start + j;
+            float *to_k = g->dk + row * g->dk_stride, *to_v = g->dv + row * g->dv_stride;
+            for (size_t d = 0; d < dimension; d++) {
+                to_k[d] += t->scale * dk[j * whole + d];
+                to_v[d] += dv[j * whole + d];
+            }
+        }
+    }
 }
 
 static void N(attention_backward)(const struct ssdf_attention *t, const struct ssdf_attention_gradient *g,
-                                  const int32_t *q_rows, size_t queries, const int32_t *k_rows, size_t keys,
-                                  float *scratch) {
-    const size_t rows = queries * t->group;
-    for (size_t first = 0; first < rows; first += PANEL) {
-        size_t lanes = rows - first < PANEL ? rows - first : PANEL;
-        switch ((lanes + LANES - 1) / LANES) {
-        case 1: N(backward_panel)(1, t, g, q_rows, first, lanes, k_rows, keys, scratch); break;
-#if MAX_VECTORS == 4
-        case 2: N(backward_panel)(2, t, g, q_rows, first, lanes, k_rows, keys, scratch); break;
-        case 3: N(backward_panel)(3, t, g, q_rows, first, lanes, k_rows, keys, scratch); break;
-#endif
-        default: N(backward_panel)(MAX_VECTORS, t, g, q_rows, first, lanes, k_rows, keys, scratch);
-        }
-    }
+                                  const int32_t *k_rows, size_t keys, float *scratch) {
+    const size_t vectors = N(attention_vectors)(t), size = N(query_layout)(t->dimension, 1).size;
+    float *work = scratch + vectors * size;
+    N(open_gradient)(t, g, vectors, scratch);
+    if (!g->out && !g->delta_is_known)
+        N(absorb_keys_gradient)(t, g, k_rows, 0, keys, scratch, 0, 1, vectors, 1, work);
+    N(absorb_keys_gradient)(t, g, k_rows, 0, keys, scratch, 0, 1, vectors, 0, work);
+    N(close_gradient)(t, g, vectors, scratch);
 }

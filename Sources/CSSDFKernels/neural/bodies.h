@@ -4,6 +4,8 @@
 
 #include "product.h"
 
+#include "attention_panel.h"
+
 #include "attention.h"
 
 #include "selection.h"
@@ -24,8 +26,11 @@ static const struct ssdf_neural_kernels N(table) = {
     .attention_scratch = N(attention_scratch),
     .attention_forward = N(attention_forward),
     .attention_backward = N(attention_backward),
-    .select_scratch = N(select_scratch),
-    .block_select = N(block_select),
+    .compressed_scratch = N(compressed_scratch),
+    .compressed_forward = N(compressed_forward),
+    .selected_scratch = N(selected_scratch),
+    .selected_forward = N(selected_forward),
+    .selected_backward = N(selected_backward),
     .apply = N(apply),
     .apply_gradient = N(apply_gradient),
     .add = N(add),

@@ -36,7 +36,8 @@ static void N(pack)(const float *b, size_t row_stride, size_t column_stride, siz
     }
 }
 
-// c[r] += a[r] · b for `rows` rows and `vectors` vectors of columns; b is [depth, vectors · LANES].
+// c[r] += a[r] · b for `rows` rows and `vectors` vectors of columns; b is [depth, vectors · LANES]. The sum over the
+// depth starts from 0 and joins c at its end: long sums come in parts, which keeps their rounding errors small.
 INLINE void N(product_tile)(const int rows, const int vectors, const float *const *a, const float *b, size_t depth,
                             float *const *c) {
     V sum[12][4];
@@ -45,7 +46,7 @@ INLINE void N(product_tile)(const int rows, const int vectors, const float *cons
     for (int r = 0; r < rows; r++) {
         row[r] = a[r];
 #pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) sum[r][v] = N(load)(c[r] + v * LANES);
+        for (int v = 0; v < vectors; v++) sum[r][v] = N(splat)(0);
     }
     for (size_t k = 0; k < depth; k++) {
         V column[4];
@@ -59,6 +60,11 @@ INLINE void N(product_tile)(const int rows, const int vectors, const float *cons
             for (int v = 0; v < vectors; v++) sum[r][v] += factor * column[v];
         }
     }
+    // All are loaded before any is stored: a row may be there twice.
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) sum[r][v] += N(load)(c[r] + v * LANES);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
@@ -79,10 +85,11 @@ INLINE void N(product_tail)(const int rows, const int vectors, const float *cons
     for (int r = 0; r < rows; r++) __builtin_memcpy(c[r], copy[r], columns * sizeof(float));
 }
 
-// All rows of one panel. A last group that is not full repeats its last row: it computes and stores the same numbers.
+// All rows of one panel. A last group that is not full repeats its last row: it loads, computes and stores
+// the same numbers.
 INLINE void N(product_panel)(const int rows, const int vectors, const float *a, const int32_t *a_rows,
                              size_t a_stride, const float *b, size_t depth, float *c, const uint16_t *c_rows,
-                             const int32_t *c_wide, size_t c_stride, size_t count, size_t columns) {
+                             size_t c_stride, size_t count, size_t columns) {
     for (size_t first = 0; first < count; first += rows) {
         const float *from[12];
         float *to[12];
@@ -90,7 +97,7 @@ INLINE void N(product_panel)(const int rows, const int vectors, const float *a, 
         for (int r = 0; r < rows; r++) {
             size_t p = first + r < count ? first + r : count - 1;
             from[r] = a + (a_rows ? (size_t)a_rows[p] : p) * a_stride;
-            to[r] = c + (c_rows ? (size_t)c_rows[p] : c_wide ? (size_t)c_wide[p] : p) * c_stride;
+            to[r] = c + (c_rows ? (size_t)c_rows[p] : p) * c_stride;
         }
         if (columns == (size_t)(vectors * LANES))
             N(product_tile)(rows, vectors, from, b, depth, to);
@@ -99,10 +106,8 @@ INLINE void N(product_panel)(const int rows, const int vectors, const float *a, 
     }
 }
 
-// Rows of c are listed by c_rows, or by c_wide, or are 0 ..< count.
-INLINE void N(product_listed)(const float *a, const int32_t *a_rows, size_t a_stride, const float *packed,
-                              size_t depth, size_t columns, float *c, const uint16_t *c_rows, const int32_t *c_wide,
-                              size_t c_stride, size_t count) {
+static void N(product_rows)(const float *a, const int32_t *a_rows, size_t a_stride, const float *packed, size_t depth,
+                            size_t columns, float *c, const uint16_t *c_rows, size_t c_stride, size_t count) {
     if (!count) return;
     size_t vectors = N(vectors_of)(columns), panels = (vectors + MAX_VECTORS - 1) / MAX_VECTORS;
     for (size_t p = 0, column = 0; p < panels; p++) {
@@ -112,8 +117,7 @@ INLINE void N(product_listed)(const float *a, const int32_t *a_rows, size_t a_st
             size_t deep = depth - k < DEPTH_BLOCK ? depth - k : DEPTH_BLOCK;
             const float *b = packed + k * width;
 #define PANEL(rows, vectors) \
-    N(product_panel)(rows, vectors, a + k, a_rows, a_stride, b, deep, c + column, c_rows, c_wide, c_stride, count, \
-                     filled)
+    N(product_panel)(rows, vectors, a + k, a_rows, a_stride, b, deep, c + column, c_rows, c_stride, count, filled)
 #if MAX_VECTORS == 4
             if (wide == 4) PANEL(6, 4);
             if (wide == 3) PANEL(8, 3);
@@ -128,16 +132,6 @@ INLINE void N(product_listed)(const float *a, const int32_t *a_rows, size_t a_st
         packed += depth * width;
         column += width;
     }
-}
-
-static void N(product_rows)(const float *a, const int32_t *a_rows, size_t a_stride, const float *packed, size_t depth,
-                            size_t columns, float *c, const uint16_t *c_rows, size_t c_stride, size_t count) {
-    N(product_listed)(a, a_rows, a_stride, packed, depth, columns, c, c_rows, 0, c_stride, count);
-}
-
-static void N(product_rows_wide)(const float *a, const float *packed, size_t depth, size_t a_stride, size_t columns,
-                                 float *c, const int32_t *c_rows, size_t c_stride, size_t count) {
-    N(product_listed)(a, 0, a_stride, packed, depth, columns, c, 0, c_rows, c_stride, count);
 }
 
 // c[j] += Σ_p a[p][j] · b[p] for `rows` columns j of a and `vectors` vectors of columns of b.

@@ -1,70 +1,108 @@
-// Which blocks of keys each query token attends to: scores against one compressed key a cell, added over the query
-// heads of the group and over the cells of a block, and the best few blocks of every token.
-//
-// Tokens lie in the lanes; heads are gone through one by one, so adding over heads needs no sums across lanes, and the
-// selection keeps the best scores of all lanes in registers-wide arrays, smallest last.
+// Block-sparse attention: attention to compressed keys that also chooses blocks, and attention to the chosen blocks.
 
 #pragma clang fp contract(fast)
 
-// Floats of scratch for block_select.
-static size_t N(select_scratch)(size_t dimension, size_t blocks, size_t best) {
-    return dimension * PANEL + KEYS * PANEL + blocks * PANEL + 2 * best * PANEL + 2 * PANEL;
+// ---- attention to compressed keys, with the choice
+//
+// Tokens lie in the lanes, one head a vector, so that adding probabilities over the heads of the group needs no sum
+// across lanes. A panel's exponentials are kept, [keys, panel], until its softmax is complete; then they are scaled and
+// added to the scores of their blocks, [blocks, LANES].
+
+static size_t N(compressed_scratch)(const struct ssdf_attention *t, size_t keys, size_t blocks, size_t best) {
+    size_t parts = (keys + N(block_keys)(t->dimension) - 1) / N(block_keys)(t->dimension);
+    size_t panel = MAX_VECTORS * LANES;
+    return t->group * N(query_layout)(t->dimension, 0).size + (keys + parts) * panel + (blocks + 2 * best) * LANES;
 }
 
-// Inserts a score where it is larger than one of the best; equal scores keep the earlier block first.
-INLINE void N(insert)(V score, VI block, float *values, int32_t *indices, size_t best, size_t l) {
+// Inserts scores where they are larger than one of the best; equal scores keep the earlier block first.
+INLINE void N(insert)(V score, VI block, float *values, int32_t *indices, size_t best) {
     for (size_t i = 0; i < best; i++) {
-        V value = N(load)(values + i * PANEL + l);
-        VI index = *(const VI *)(indices + i * PANEL + l);
+        V value = N(load)(values + i * LANES);
+        VI index = *(const VI *)(indices + i * LANES);
         VI larger = (VI)(score > value);
-        N(store)(values + i * PANEL + l, N(select)(larger, score, value));
-        *(VI *)(indices + i * PANEL + l) = (larger & block) | (~larger & index);
+        N(store)(values + i * LANES, N(select)(larger, score, value));
+        *(VI *)(indices + i * LANES) = (larger & block) | (~larger & index);
         score = N(select)(larger, value, score);
         block = (larger & index) | (~larger & block);
     }
 }
 
-static void N(block_select)(const struct ssdf_attention *t, const float *lse, size_t tokens, size_t keys,
-                            const int32_t *block_of_key, size_t blocks, size_t best, int32_t *selected, float *scores,
-                            float *scratch) {
-    const size_t dimension = t->dimension;
-    float *q = scratch, *s = q + dimension * PANEL, *sums = s + KEYS * PANEL;
-    float *values = sums + blocks * PANEL, *norm = values + best * PANEL;
-    int32_t *indices = (int32_t *)(norm + PANEL);
-    for (size_t first = 0; first < tokens; first += PANEL) {
-        size_t lanes = tokens - first < PANEL ? tokens - first : PANEL;
-        __builtin_memset(sums, 0, blocks * PANEL * sizeof(float));
-        for (size_t head = 0; head < t->group; head++) {
-            N(transpose_in)(PANEL, t->q + head * dimension, t->q_stride, 0, 1, dimension, first, lanes, t->scale, q);
-            for (size_t l = 0; l < PANEL; l++) {
-                float e = l < lanes ? lse[(first + l) * t->lse_stride + head] : INFINITY;
-                // The reference takes log2(exp(lse)) in f32, which is ∞ from here on.
-                norm[l] = e > 88.72284f ? INFINITY : e;
-            }
-            for (size_t key = 0; key < keys; key += KEYS) {
-                size_t n = keys - key < KEYS ? keys - key : KEYS;
-                N(scores)(MAX_VECTORS, t->k + key * t->k_stride, 0, t->k_stride, q, dimension, s, n);
-                for (size_t j = 0; j < n; j++) {
-                    float *sum = sums + (size_t)block_of_key[key + j] * PANEL;
-                    for (size_t l = 0; l < PANEL; l += LANES)
-                        N(store)(sum + l, N(load)(sum + l) + N(exp)(N(load)(s + j * PANEL + l) - N(load)(norm + l)));
-                }
-            }
+// One panel's probabilities, added to the scores of blocks. p [keys, panel], reference [parts, panel].
+INLINE void N(add_scores)(const int vectors, size_t dimension, float *const *query, const float *p,
+                          const float *reference, size_t keys, const int32_t *block_of_key, float *sums) {
+    const struct N(query) at = N(query_layout)(dimension, 0);
+    const size_t most = N(block_keys)(dimension), parts = (keys + most - 1) / most, panel = (size_t)vectors * LANES;
+    V top[4], factor[4];
+    float inverse[4][LANES];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) {
+        top[i] = N(load)(query[i] + at.most);
+        for (size_t l = 0; l < LANES; l++) {
+            float total = query[i][at.total + l];
+            float lse = (query[i][at.most + l] + __builtin_log2f(total)) * 0.693147181f;
+            // The reference takes log2(exp(lse)) in f32, which is ∞ from here on.
+            inverse[i][l] = lse > 88.72284f ? 0 : 1 / total;
         }
-        for (size_t i = 0; i < best * PANEL; i++) values[i] = -1, indices[i] = -1;
-        for (size_t b = 0; b < blocks; b++)
-            for (size_t l = 0; l < PANEL; l += LANES) {
-                V score = N(load)(sums + b * PANEL + l);
-                V least = N(load)(values + (best - 1) * PANEL + l);
-                if (__builtin_reduce_or((VI)(score > least)))
-                    N(insert)(score, (VI)((int32_t)b), values, indices, best, l);
+    }
+    for (size_t part = 0; part < parts; part++) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++)
+            factor[i] = N(exp2)(N(load)(reference + part * panel + i * LANES) - top[i]) * N(load)(inverse[i]);
+        for (size_t j = keys * part / parts; j < keys * (part + 1) / parts; j++) {
+            float *sum = sums + (size_t)block_of_key[j] * LANES;
+            V total = N(load)(sum);
+#pragma clang loop unroll(full)
+            for (int i = 0; i < vectors; i++) total += N(load)(p + j * panel + i * LANES) * factor[i];
+            N(store)(sum, total);
+        }
+    }
+}
+
+static void N(compressed_forward)(const struct ssdf_attention *chunk, size_t keys, const int32_t *block_of_key,
+                                  size_t blocks, size_t best, float *out, float *lse, int32_t *selected,
+                                  float *scores, float *scratch) {
+    const size_t dimension = chunk->dimension, size = N(query_layout)(dimension, 0).size;
+    const size_t most = N(block_keys)(dimension), parts = (keys + most - 1) / most;
+    float *p = scratch + chunk->group * size, *reference = p + keys * MAX_VECTORS * LANES;
+    float *sums = reference + parts * MAX_VECTORS * LANES, *values = sums + blocks * LANES;
+    int32_t *indices = (int32_t *)(values + best * LANES);
+    struct ssdf_attention t = *chunk;
+    t.order = SSDF_LANES_OF_HEAD;
+    for (size_t first = 0; first < chunk->queries; first += LANES) {
+        t.queries = chunk->queries - first < LANES ? chunk->queries - first : LANES;
+        t.q = chunk->q + first * t.q_stride;
+        t.gate = chunk->gate ? chunk->gate + first * t.gate_stride : 0;
+        N(open)(&t, t.group, scratch);
+        __builtin_memset(sums, 0, blocks * LANES * sizeof(float));
+        for (size_t at = 0; at < t.group; at += MAX_VECTORS) {
+            float *query[4];
+            size_t width = N(panel_of)(scratch, size, 0, 1, at, t.group, query);
+            for (size_t part = 0; part < parts; part++) {
+                size_t start = keys * part / parts, n = keys * (part + 1) / parts - start;
+                const float *k = t.k + start * t.k_stride, *v = t.v + start * t.v_stride;
+#define ABSORB(w) \
+    N(absorb)(w, k, t.k_stride, v, t.v_stride, n, dimension, query, p + start * w * LANES, \
+              reference + part * w * LANES)
+                EACH_WIDTH(width, ABSORB)
+#undef ABSORB
             }
-        for (size_t l = 0; l < lanes; l++) {
+#define SCORES(w) N(add_scores)(w, dimension, query, p, reference, keys, block_of_key, sums)
+            EACH_WIDTH(width, SCORES)
+#undef SCORES
+        }
+        N(close)(&t, t.group, scratch, out + first * t.out_stride, lse ? lse + first * t.lse_stride : 0);
+        for (size_t i = 0; i < best * LANES; i++) values[i] = -1, indices[i] = -1;
+        for (size_t b = 0; b < blocks; b++) {
+            V score = N(load)(sums + b * LANES);
+            if (__builtin_reduce_or((VI)(score > N(load)(values + (best - 1) * LANES))))
+                N(insert)(score, (VI)((int32_t)b), values, indices, best);
+        }
+        for (size_t l = 0; l < t.queries; l++) {
             int32_t *to = selected + (first + l) * best;
             size_t count = 0;
             // Ascending, absent ones last.
             for (size_t i = 0; i < best; i++) {
-                int32_t b = indices[i * PANEL + l];
+                int32_t b = indices[i * LANES + l];
                 if (b < 0) continue;
                 size_t at = count++;
                 for (; at > 0 && to[at - 1] > b; at--) to[at] = to[at - 1];
@@ -72,7 +110,63 @@ static void N(block_select)(const struct ssdf_attention *t, const float *lse, si
             }
             for (; count < best; count++) to[count] = -1;
             if (scores)
-                for (size_t b = 0; b < blocks; b++) scores[(first + l) * blocks + b] = sums[b * PANEL + l];
+                for (size_t b = 0; b < blocks; b++) scores[(first + l) * blocks + b] = sums[b * LANES + l];
         }
     }
+}
+
+// ---- attention to the chosen blocks
+//
+// The chunk's tokens are grouped by the block they chose: each block's keys are packed once and meet all of them, so
+// products are as large as tokens of the chunk agree. A token's vectors wait in memory between its blocks.
+
+static size_t N(selected_scratch)(const struct ssdf_attention *t, const struct ssdf_block_choice *choice,
+                                  int gradient) {
+    return N(attention_scratch)(t, gradient) + choice->blocks + 1 + t->queries * choice->best;
+}
+
+// Tokens of the chunk by block: those of block b are list[ends[b − 1] ..< ends[b]], ascending; returns ends.
+INLINE const int32_t *N(by_block)(const struct ssdf_attention *t, const struct ssdf_block_choice *choice,
+                                  int32_t *ends, int32_t *list) {
+    const size_t places = t->queries * choice->best;
+    __builtin_memset(ends, 0, (choice->blocks + 1) * sizeof(int32_t));
+    for (size_t i = 0; i < places; i++)
+        if (choice->selected[i] >= 0) ends[choice->selected[i] + 1]++;
+    for (size_t b = 0; b < choice->blocks; b++) ends[b + 1] += ends[b];
+    for (size_t i = 0; i < places; i++)
+        if (choice->selected[i] >= 0) list[ends[choice->selected[i]]++] = (int32_t)(i / choice->best);
+    return ends;
+}
+
+static void N(selected_forward)(const struct ssdf_attention *t, const struct ssdf_block_choice *choice, float *out,
+                                float *lse, float *scratch) {
+    const size_t vectors = N(attention_vectors)(t), size = N(query_layout)(t->dimension, 0).size;
+    const size_t each = (t->group + LANES - 1) / LANES;
+    float *work = scratch + vectors * size;
+    int32_t *list = (int32_t *)(scratch + N(attention_scratch)(t, 0)), *ends = list + t->queries * choice->best;
+    N(by_block)(t, choice, ends, list);
+    N(open)(t, vectors, scratch);
+    for (size_t b = 0, start = 0; b < choice->blocks; start = (size_t)ends[b++]) {
+        size_t first = (size_t)choice->starts[b], keys = (size_t)choice->starts[b + 1] - first;
+        N(absorb_keys)(t, 0, first, keys, scratch, list + start, each, ((size_t)ends[b] - start) * each, work);
+    }
+    N(close)(t, vectors, scratch, out, lse);
+}
+
+static void N(selected_backward)(const struct ssdf_attention *t, const struct ssdf_attention_gradient *g,
+                                 const struct ssdf_block_choice *choice, float *scratch) {
+    const size_t vectors = N(attention_vectors)(t), size = N(query_layout)(t->dimension, 1).size;
+    const size_t each = (t->group + LANES - 1) / LANES;
+    float *work = scratch + vectors * size;
+    int32_t *list = (int32_t *)(scratch + N(attention_scratch)(t, 1)), *ends = list + t->queries * choice->best;
+    N(by_block)(t, choice, ends, list);
+    N(open_gradient)(t, g, vectors, scratch);
+    for (int only_delta = !g->out && !g->delta_is_known; only_delta >= 0; only_delta--)
+        for (size_t b = 0, start = 0; b < choice->blocks; start = (size_t)ends[b++]) {
+            size_t first = (size_t)choice->starts[b], keys = (size_t)choice->starts[b + 1] - first;
+            if ((size_t)ends[b] > start)
+                N(absorb_keys_gradient)(t, g, 0, first, keys, scratch, list + start, each,
+                                        ((size_t)ends[b] - start) * each, only_delta, work);
+        }
+    N(close_gradient)(t, g, vectors, scratch);
 }

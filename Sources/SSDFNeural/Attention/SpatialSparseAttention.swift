@@ -14,10 +14,39 @@ import SSDFTensor
 ///
 /// Compressed keys are means over cells of side c of what a small network makes of keys with a position added; the
 /// score of a block is the attention that all query heads of a group pay to its cells. One key/value head serves a
-/// group of query heads, which share a selection.
+/// group of query heads, which share a selection. What each branch sees of a surface, ● the token itself:
 ///
-/// Source: Wu et al., "Direct3D-S2: Gigascale 3D Generation Made Easy with Spatial Sparse Attention", 2025, §3.2;
-/// the exact mathematics, with what released networks depend on, is SPEC §5.
+///       compressed: every cell        selected: whole blocks,        window: the tokens
+///       of the object, as one key     wherever the scores point      around the token
+///     ┌───┬───┬───┬───┐             ┌───┬───┬───┬───┐              ┌───┬───┬───┬───┐
+///     │   │ ◦ │ ◦ │   │             │   │:::│:::│   │              │   │   │   │   │
+///     ├───┼───┼───┼───┤             ├───┼───┼───┼───┤              ├───┼─┌─┼─┐─┼───┤
+///     │ ◦ │ ● │   │ ◦ │             │   │:●:│   │   │              │   │ │●│ │ │   │
+///     ├───┼───┼───┼───┤             ├───┼───┼───┼───┤              ├───┼─└─┼─┘─┼───┤
+///     │ ◦ │   │   │ ◦ │             │:::│   │   │   │              │   │   │   │   │
+///     └───┴───┴───┴───┘             └───┴───┴───┴───┘              └───┴───┴───┴───┘
+///
+/// | paper and SPEC | here |
+/// |---|---|
+/// | q, k, v | `query`, `key`, `value` of the tokens |
+/// | φ, the compression of a block, with its position | `BlockCompression`, `position` |
+/// | ck, cv | `BlockSparseOperands.cellKeys`, `cellValues` |
+/// | s^cmp, lse; p summed over a group; top-k I_t | `compressed_forward` in neural/selection.h |
+/// | o_sel over the tokens of I_t | `selected_forward` there, queries grouped by block |
+/// | o_win | `attention_forward` in neural/attention.h over `WindowPartition.plan` |
+/// | ω, the gates g₀ g₁ g₂ | `gate`, applied where each branch's softmax is divided by its sum |
+///
+/// One streaming kernel does all three: a chunk of queries waits in cache, transposed, with the running maximum and sum
+/// of its softmax; keys come block by block; and the queries that want a block absorb it. The branches differ only in
+/// who wants what. The compressed branch keeps the exponentials of four heads of sixteen tokens at a time, so that the
+/// scores of blocks come from the product that the softmax needed anyway; nothing of size tokens × cells exists.
+/// Going back, scores are computed again from the recorded logarithms of the sums. Of Σ o_b·dy, which the gradients of
+/// branch and gate need, two take a pass over the few keys of window and blocks, and the third is what is left of
+/// Σ y·dy: no branch's result is ever kept.
+///
+/// Source: Wu et al., "Direct3D-S2: Gigascale 3D Generation Made Easy with Spatial Sparse Attention", 2025, §3.2; the
+/// branches follow Yuan et al., "Native Sparse Attention", 2025; the exact mathematics, with what released networks
+/// depend on, is SPEC §5.
 package struct SpatialSparseAttention: Sendable {
     package struct Options: Sendable, Equatable {
         package var channels: Int
@@ -44,14 +73,11 @@ package struct SpatialSparseAttention: Sendable {
 
     /// What a forward pass went through; for tests.
     package struct Trace {
-        package var compressedKeys: Tensor
-        package var compressedValues: Tensor
+        package var coordinates: CoordinateSet
+        package var operands: BlockSparseOperands
+        package var plan: BlockSparsePlan
         package var compressedCoordinates: CoordinateSet
-        package var logSum: Tensor
-        package var selection: BlockSelection
-        package var gates: Tensor
-        /// Compressed, selected, window.
-        package var branches: [Tensor]
+        package var core: BlockSparseTrace
     }
 
     package let options: Options
@@ -128,26 +154,16 @@ package struct SpatialSparseAttention: Sendable {
         let ck = compute.reshape(cells.features, cellShape)
         let cv = compute.reshape(compressedValue(x.with(flatValues), compute).features, cellShape)
 
-        let toCells = AttentionPlan(queries: x.coordinates.layout, keys: cells.coordinates.layout)
-        let (compressed, logSum) = compute.attentionWithLogSum(q, ck, cv, plan: toCells)
-        let selection = compute.selectBlocks(q, keys: ck, logSum: logSum, layout: layout, best: o.best)
-        let selected = compute.attention(q, k, v, selection: selection)
-        let windows = x.coordinates.windows(size: o.windowSize, shift: o.windowShift)
-        let local = compute.attention(q, k, v, plan: windows.plan)
-
-        let gates = compute.apply(.sigmoid, gate(x.features, compute))
-        let branches = [compressed, selected, local]
-        var mixed: Tensor?
-        for (index, branch) in branches.enumerated() {
-            let flat = compute.reshape(branch, [tokens, o.queryHeads * o.headDimension])
-            let weight = compute.reshape(compute.columns(gates, index..<index + 1), [tokens])
-            let part = compute.multiply(flat, weight, broadcast: .column)
-            mixed = mixed.map { compute.add($0, part) } ?? part
-        }
-        let y = x.with(output(mixed!, compute))
+        let operands = BlockSparseOperands(
+            q: q, k: k, v: v, cellKeys: ck, cellValues: cv, gates: compute.apply(.sigmoid, gate(x.features, compute)))
+        let plan = BlockSparsePlan(
+            layout: layout, windows: x.coordinates.windows(size: o.windowSize, shift: o.windowShift).plan,
+            best: o.best)
+        let (mixed, core) = compute.blockSparseAttention(operands, plan: plan)
+        let y = output(compute.reshape(mixed, [tokens, o.queryHeads * o.headDimension]), compute)
         let trace = Trace(
-            compressedKeys: ck, compressedValues: cv, compressedCoordinates: cells.coordinates, logSum: logSum,
-            selection: selection, gates: gates, branches: branches)
-        return (y, trace)
+            coordinates: x.coordinates, operands: operands, plan: plan, compressedCoordinates: cells.coordinates,
+            core: core)
+        return (x.with(y), trace)
     }
 }

@@ -24,20 +24,33 @@ extension ParityModule {
         func pass() throws -> SparseTensor {
             let (y, trace) = try attention.traced(x, compute)
             results["out.feats"] = .floats(y.features)
-            results["mid.compressed_k"] = .floats(trace.compressedKeys)
-            results["mid.compressed_v"] = .floats(trace.compressedValues)
+            results["mid.compressed_k"] = .floats(trace.operands.cellKeys)
+            results["mid.compressed_v"] = .floats(trace.operands.cellValues)
             results["mid.compressed_coords"] = .coordinates(trace.compressedCoordinates)
-            results["mid.lse"] = .floats(compute.transpose(trace.logSum))
-            results["mid.topk"] = .integers(trace.selection.blocks.array.map { Int($0) })
-            results["mid.cu_block_tokens"] = .integers(trace.selection.layout.starts.array.map { Int($0) })
-            results["mid.cu_blocks"] = .integers(
-                [0] + trace.selection.layout.items.map(\.blocks.upperBound))
-            results["mid.gate"] = .floats(trace.gates)
-            for (name, branch) in zip(["compressed", "selection", "window"], trace.branches) {
-                results["mid.branch_\(name)"] = .floats(branch)
-            }
+            results["mid.lse"] = .floats(compute.transpose(trace.core.logSums[0]))
+            let selection = trace.core.selection
+            results["mid.topk"] = .integers(selection.blocks.array.map { Int($0) })
+            results["mid.cu_block_tokens"] = .integers(selection.layout.starts.array.map { Int($0) })
+            results["mid.cu_blocks"] = .integers([0] + selection.layout.items.map(\.blocks.upperBound))
+            results["mid.gate"] = .floats(trace.operands.gates)
             return y
         }
+        /// The branches one by one, each with a gate of 1 and the others with 0, and the scores of the blocks.
+        func branches() throws {
+            let trace = try attention.traced(x, Compute(threads: 1)).trace
+            var operands = trace.operands
+            let tokens = operands.q.rows
+            let most = trace.plan.layout.items.map(\.blocks.count).max() ?? 0
+            for (column, name) in ["compressed", "selection", "window"].enumerated() {
+                let gates = (0..<3 * tokens).map { Float($0 % 3 == column ? 1 : 0) }
+                operands.gates = Tensor(gates, shape: [tokens, 3])
+                let scores = Tensor(repeating: 0, shape: [options.keyHeads, tokens, most])
+                let branch = Compute(threads: 2).blockSparseAttention(operands, plan: trace.plan, scores: scores)
+                results["mid.branch_\(name)"] = .floats(branch.output)
+                results["mid.block_scores"] = .floats(scores)
+            }
+        }
+        try branches()
         guard let weights = parity.floats["in.loss_weight"] else {
             _ = try pass()
             return results

@@ -1,0 +1,305 @@
+// The inner loops of attention: one block of keys against one panel of queries.
+//
+// Queries lie in the lanes. A vector of queries is LANES rows (a row is one query head of one token), held transposed,
+// qᵀ [dimension, LANES]; a panel is 1 to MAX_VECTORS vectors, each wherever it lies. A block of scores, sᵀ [keys, panel],
+// is the product of key rows with the panel's qᵀ; maximum, exponential and sum of a query run down a lane; and
+// oᵀ [dimension, LANES] gains Σ_key v[key]ᵀ·pᵀ[key]. No number crosses lanes, and every product has its left operand
+// broadcast from a key row and its right one in registers or the first cache level.
+//
+// Running maximum and sum: Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018, alg. 3; blocks of
+// keys and the recomputing gradient: Dao, Fu, Ermon, Rudra, Ré, "FlashAttention", 2022, alg. 1 and 4.
+
+#pragma clang fp contract(fast)
+
+// Keys of a block at most: its scores fill two thirds of the first cache level.
+#define KEYS 128
+// Largest number of accumulators of a product tile's side.
+#define MOST_ROWS 16
+
+// One vector of queries while keys stream past. Offsets in floats from its start.
+struct N(query) {
+    size_t q, o;            // qᵀ and oᵀ, or dqᵀ, [dimension, LANES]
+    size_t most, total;     // [LANES] each: maximum and sum; for the gradient lse and delta
+    size_t dout, weight;    // doᵀ [dimension, LANES]; ln₂ of the gate [LANES]
+    size_t q_rows, d_rows;  // q and do by rows, [LANES, whole]
+    size_t size;
+};
+
+INLINE size_t N(whole)(size_t dimension) { return (dimension + LANES - 1) / LANES * LANES; }
+
+INLINE struct N(query) N(query_layout)(size_t dimension, int gradient) {
+    struct N(query) at = {0};
+    size_t block = dimension * LANES;
+    at.q = 0, at.o = block, at.most = 2 * block, at.total = at.most + LANES;
+    at.size = at.total + LANES;
+    if (gradient) {
+        at.weight = at.size, at.dout = at.weight + LANES, at.q_rows = at.dout + block;
+        at.d_rows = at.q_rows + N(whole)(dimension) * LANES;
+        at.size = at.d_rows + N(whole)(dimension) * LANES;
+    }
+    return at;
+}
+
+// s[r] = Σ_d k[r, d]·q[d] for `rows` key rows and a panel; `top` keeps the largest score of every lane.
+INLINE void N(score_tile)(const int rows, const int vectors, const float *k, size_t stride, const float *const *q,
+                          size_t dimension, float *s, V *top) {
+    V sum[MOST_ROWS][4];
+    const float *row[MOST_ROWS];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        row[r] = k + (size_t)r * stride;
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) sum[r][v] = N(splat)(0);
+    }
+    for (size_t d = 0; d < dimension; d++) {
+        V column[4];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) column[v] = N(load)(q[v] + d * LANES);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            V factor = N(splat)(row[r][d]);
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) sum[r][v] += factor * column[v];
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            N(store)(s + (r * vectors + v) * LANES, sum[r][v]);
+            if (top) top[v] = N(greater)(sum[r][v], top[v]);
+        }
+}
+
+#undef TILE_KEYS
+#undef TILE_SUMS
+// Key rows of a tile for panels of 1 to MAX_VECTORS vectors: as many as the registers hold.
+#if MAX_VECTORS == 4
+#define TILE_KEYS(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : 12)
+#define TILE_SUMS(vectors) ((vectors) == 4 ? 4 : (vectors) == 3 ? 8 : (vectors) == 2 ? 8 : 16)
+#else
+#define TILE_KEYS(vectors) 6
+#define TILE_SUMS(vectors) ((vectors) == 2 ? 4 : 8)
+#endif
+
+// s [keys, panel] = key rows · panel
+INLINE void N(scores)(const int vectors, const float *k, size_t stride, const float *const *q, size_t dimension,
+                      size_t keys, float *s, V *top) {
+    const size_t panel = (size_t)vectors * LANES;
+    size_t j = 0;
+    for (; j + TILE_KEYS(vectors) <= keys; j += TILE_KEYS(vectors))
+        N(score_tile)(TILE_KEYS(vectors), vectors, k + j * stride, stride, q, dimension, s + j * panel, top);
+    for (; j + 4 <= keys; j += 4) N(score_tile)(4, vectors, k + j * stride, stride, q, dimension, s + j * panel, top);
+    for (; j + 2 <= keys; j += 2) N(score_tile)(2, vectors, k + j * stride, stride, q, dimension, s + j * panel, top);
+    if (j < keys) N(score_tile)(1, vectors, k + j * stride, stride, q, dimension, s + j * panel, top);
+}
+
+// o[d] = shrink·o[d] + Σ_key rows[key, d]·p[key] for `columns` numbers d of a row; no shrink is 1.
+INLINE void N(sum_tile)(const int columns, const int vectors, const float *rows, size_t stride, const float *p,
+                        size_t keys, float *const *o, const V *shrink) {
+    V sum[MOST_ROWS][4];
+#pragma clang loop unroll(full)
+    for (int c = 0; c < columns; c++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            sum[c][v] = N(load)(o[v] + c * LANES);
+            if (shrink) sum[c][v] *= shrink[v];
+        }
+    for (size_t j = 0; j < keys; j++) {
+        V weight[4];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) weight[v] = N(load)(p + v * LANES);
+#pragma clang loop unroll(full)
+        for (int c = 0; c < columns; c++) {
+            V factor = N(splat)(rows[c]);
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) sum[c][v] += factor * weight[v];
+        }
+        p += vectors * LANES;
+        rows += stride;
+    }
+#pragma clang loop unroll(full)
+    for (int c = 0; c < columns; c++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) N(store)(o[v] + c * LANES, sum[c][v]);
+}
+
+INLINE void N(weighted_sum)(const int vectors, const float *rows, size_t stride, const float *p, size_t dimension,
+                            size_t keys, float *const *o, const V *shrink) {
+    size_t d = 0;
+    float *to[4];
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++) to[v] = o[v];
+    for (; d + TILE_SUMS(vectors) <= dimension; d += TILE_SUMS(vectors)) {
+        N(sum_tile)(TILE_SUMS(vectors), vectors, rows + d, stride, p, keys, to, shrink);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) to[v] += TILE_SUMS(vectors) * LANES;
+    }
+    for (; d < dimension; d++) {
+        N(sum_tile)(1, vectors, rows + d, stride, p, keys, to, shrink);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) to[v] += LANES;
+    }
+}
+
+// One block of keys joins the queries' running softmax. s [keys, panel] is left holding exp₂(score − reference), with
+// the reference of every lane in `reference` [panel] when that is asked for.
+INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride, size_t keys,
+                      size_t dimension, float *const *query, float *s, float *reference) {
+    const struct N(query) at = N(query_layout)(dimension, 0);
+    const size_t panel = (size_t)vectors * LANES;
+    const float *q[4];
+    float *o[4];
+    V top[4], shrink[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) q[i] = query[i] + at.q, o[i] = query[i] + at.o, top[i] = N(splat)(-INFINITY);
+    N(scores)(vectors, k, k_stride, q, dimension, keys, s, top);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) {
+        V old = N(load)(query[i] + at.most);
+        // A finite reference even when every score is −∞, so that no −∞ − −∞ arises.
+        V most = N(greater)(N(greater)(top[i], old), N(splat)(-3.0e38f));
+        V sum = N(splat)(0);
+        for (size_t j = 0; j < keys; j++) {
+            V e = N(exp2)(N(load)(s + j * panel + i * LANES) - most);
+            N(store)(s + j * panel + i * LANES, e);
+            sum += e;
+        }
+        shrink[i] = N(exp2)(old - most);
+        N(store)(query[i] + at.most, most);
+        N(store)(query[i] + at.total, N(load)(query[i] + at.total) * shrink[i] + sum);
+        if (reference) N(store)(reference + i * LANES, most);
+    }
+    N(weighted_sum)(vectors, v, v_stride, s, dimension, keys, o, shrink);
+}
+
+// d[r] += Σ_lane w[r, lane]·rows[lane] for `keys` rows r and `columns` vectors of a row: dk or dv of some keys.
+INLINE void N(spread_tile)(const int keys, const int columns, const int vectors, const float *w,
+                           const float *const *rows, size_t row_stride, float *d, size_t d_stride) {
+    V sum[MOST_ROWS][4];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < keys; r++)
+#pragma clang loop unroll(full)
+        for (int c = 0; c < columns; c++) sum[r][c] = N(load)(d + r * d_stride + c * LANES);
+    for (int v = 0; v < vectors; v++) {
+        const float *row = rows[v], *weight = w + v * LANES;
+        for (size_t l = 0; l < LANES; l++) {
+            V column[4];
+#pragma clang loop unroll(full)
+            for (int c = 0; c < columns; c++) column[c] = N(load)(row + c * LANES);
+            row += row_stride;
+#pragma clang loop unroll(full)
+            for (int r = 0; r < keys; r++) {
+                V factor = N(splat)(weight[(size_t)r * vectors * LANES + l]);
+#pragma clang loop unroll(full)
+                for (int c = 0; c < columns; c++) sum[r][c] += factor * column[c];
+            }
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < keys; r++)
+#pragma clang loop unroll(full)
+        for (int c = 0; c < columns; c++) N(store)(d + r * d_stride + c * LANES, sum[r][c]);
+}
+
+// d [keys, whole] += wᵀ [keys, panel] · rows [panel, whole]
+INLINE void N(spread)(const int vectors, const float *w, const float *const *rows, size_t whole, size_t keys,
+                      float *d) {
+    const size_t panel = (size_t)vectors * LANES;
+    for (size_t c = 0; c < whole;) {
+        size_t left = (whole - c) / LANES;
+        const float *at[4];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) at[v] = rows[v] + c;
+        size_t j = 0;
+#define SPREAD(some, columns) \
+    for (; j + some <= keys; j += some) \
+        N(spread_tile)(some, columns, vectors, w + j * panel, at, whole, d + j * whole + c, whole)
+#if MAX_VECTORS == 4
+        if (left >= 4) {
+            SPREAD(6, 4);
+            SPREAD(2, 4);
+            SPREAD(1, 4);
+            c += 4 * LANES;
+            continue;
+        }
+        if (left >= 2) {
+            SPREAD(12, 2);
+            SPREAD(4, 2);
+            SPREAD(1, 2);
+            c += 2 * LANES;
+            continue;
+        }
+        SPREAD(12, 1);
+#else
+        if (left >= 2) {
+            SPREAD(6, 2);
+            SPREAD(2, 2);
+            SPREAD(1, 2);
+            c += 2 * LANES;
+            continue;
+        }
+        SPREAD(6, 1);
+#endif
+        SPREAD(1, 1);
+#undef SPREAD
+        c += LANES;
+    }
+}
+
+// p = exp₂(score − lse + weight) in s and dp = key values · do in `ds`.
+INLINE void N(probabilities)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride,
+                             size_t keys, size_t dimension, float *const *query, int weighted, float *s, float *ds) {
+    const struct N(query) at = N(query_layout)(dimension, 1);
+    const size_t panel = (size_t)vectors * LANES;
+    const float *q[4], *dout[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) q[i] = query[i] + at.q, dout[i] = query[i] + at.dout;
+    N(scores)(vectors, k, k_stride, q, dimension, keys, s, 0);
+    N(scores)(vectors, v, v_stride, dout, dimension, keys, ds, 0);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) {
+        V norm = N(load)(query[i] + at.most);
+        if (weighted) norm -= N(load)(query[i] + at.weight);
+        for (size_t j = 0; j < keys; j++)
+            N(store)(s + j * panel + i * LANES, N(exp2)(N(load)(s + j * panel + i * LANES) - norm));
+    }
+}
+
+// Adds Σ_key p·dp, which is Σ o·do, to the queries' delta.
+INLINE void N(absorb_delta)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride,
+                            size_t keys, size_t dimension, float *const *query, float *s, float *ds) {
+    const struct N(query) at = N(query_layout)(dimension, 1);
+    const size_t panel = (size_t)vectors * LANES;
+    N(probabilities)(vectors, k, k_stride, v, v_stride, keys, dimension, query, 0, s, ds);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) {
+        V sum = N(splat)(0);
+        for (size_t j = 0; j < keys; j++)
+            sum += N(load)(s + j * panel + i * LANES) * N(load)(ds + j * panel + i * LANES);
+        N(store)(query[i] + at.total, N(load)(query[i] + at.total) + sum);
+    }
+}
+
+// dq of the queries, and dk and dv [keys, whole] of the block, gain what this block and these queries give each other.
+INLINE void N(absorb_gradient)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride,
+                               size_t keys, size_t dimension, float *const *query, float *dk, float *dv, float *s,
+                               float *ds) {
+    const struct N(query) at = N(query_layout)(dimension, 1);
+    const size_t panel = (size_t)vectors * LANES;
+    N(probabilities)(vectors, k, k_stride, v, v_stride, keys, dimension, query, 1, s, ds);
+    float *dq[4];
+    const float *q_rows[4], *d_rows[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) {
+        dq[i] = query[i] + at.o, q_rows[i] = query[i] + at.q_rows, d_rows[i] = query[i] + at.d_rows;
+        V delta = N(load)(query[i] + at.total);
+        for (size_t j = 0; j < keys; j++) {
+            float *to = ds + j * panel + i * LANES;
+            N(store)(to, N(load)(s + j * panel + i * LANES) * (N(load)(to) - delta));
+        }
+    }
+    N(weighted_sum)(vectors, k, k_stride, ds, dimension, keys, dq, 0);
+    N(spread)(vectors, s, d_rows, N(whole)(dimension), keys, dv);
+    N(spread)(vectors, ds, q_rows, N(whole)(dimension), keys, dk);
+}

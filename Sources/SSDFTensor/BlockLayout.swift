@@ -1,0 +1,73 @@
+import SSDFCore
+
+/// Tokens in blocks, and the compressed keys that stand for them: what block-sparse attention chooses from.
+///
+/// Tokens of a block are consecutive; blocks of a batch item are numbered from 0 in that order.
+package final class BlockLayout: Sendable {
+    /// One batch item.
+    package struct Item: Sendable {
+        package var tokens: Range<Int>
+        /// Rows of the compressed keys.
+        package var keys: Range<Int>
+        /// Places in `starts`: block b of the item holds tokens `starts[blocks.lowerBound + b] ..< starts[… + 1]`.
+        package var blocks: Range<Int>
+
+        package init(tokens: Range<Int>, keys: Range<Int>, blocks: Range<Int>) {
+            self.tokens = tokens
+            self.keys = keys
+            self.blocks = blocks
+        }
+    }
+
+    package let items: [Item]
+    /// `[blocks + 1]`: first token of each block, and the number of tokens.
+    package let starts: Buffer<Int32>
+    /// `[compressed keys]`: block of each, counted in its item.
+    package let blockOfKey: Buffer<Int32>
+    /// Every token with every compressed key of its item.
+    package let cellPlan: AttentionPlan
+
+    package init(items: [Item], starts: consuming Buffer<Int32>, blockOfKey: consuming Buffer<Int32>) {
+        cellPlan = AttentionPlan(queries: items.map(\.tokens), keys: items.map(\.keys))
+        self.items = items
+        self.starts = starts
+        self.blockOfKey = blockOfKey
+    }
+}
+
+/// The blocks that every token attends to, for each key/value head.
+package final class BlockSelection: Sendable {
+    package let layout: BlockLayout
+    package let heads: Int
+    package let tokens: Int
+    /// Blocks chosen at most.
+    package let best: Int
+    /// `[heads, tokens, best]`: blocks of the token's item, ascending, −1 where there are no more.
+    package let blocks: Buffer<Int32>
+
+    init(layout: BlockLayout, heads: Int, tokens: Int, best: Int) {
+        self.layout = layout
+        self.heads = heads
+        self.tokens = tokens
+        self.best = best
+        blocks = Buffer(uninitialized: heads * tokens * best)
+    }
+
+    /// Scores that the selection leads to, over all heads of `group` query heads: for counting flops.
+    package func scoreCount(group: Int) -> Int {
+        var total = 0
+        for head in 0..<heads {
+            for item in layout.items {
+                for token in item.tokens {
+                    for place in 0..<best {
+                        let block = Int(blocks.pointer[(head * tokens + token) * best + place])
+                        guard block >= 0 else { break }
+                        let start = item.blocks.lowerBound + block
+                        total += Int(layout.starts.pointer[start + 1] - layout.starts.pointer[start])
+                    }
+                }
+            }
+        }
+        return total * group
+    }
+}
