@@ -92,10 +92,12 @@ struct AttentionChunk {
         tensor.pointer + token * heads + head * group
     }
 
-    /// Floats of scratch for a chunk of that many tokens.
-    func scratch(_ kernels: ssdf_neural_kernels, queries: Int, gradient: Bool) -> Int {
+    /// Floats of scratch for a chunk of that many tokens, by a table's measure.
+    func scratch(
+        _ measure: (UnsafePointer<ssdf_attention>, Int32) -> Int, queries: Int, gradient: Bool
+    ) -> Int {
         var tile = tile(head: 0, start: 0, queries: queries)
-        return Self.aligned(kernels.attention_scratch(&tile, gradient ? 1 : 0))
+        return Self.aligned(measure(&tile, gradient ? 1 : 0))
     }
 
     /// Whole cache lines, so that the scratch of two workers shares none.

@@ -10,17 +10,39 @@ package struct CPUBackend: Backend {
     let pool: MemoryPool
     /// The kernels of the instruction set in use.
     private let table: Unchecked<UnsafePointer<ssdf_neural_kernels>>
+    /// The forward kernels of attention.
+    private let forward: Unchecked<ssdf_attention_kernels>
     let product: MatrixProduct
 
-    /// - Parameter instructionSet: of the kernels; the processor must have it.
-    package init(threads: Int, precision: Precision, pool: MemoryPool, instructionSet: Int32 = ssdf_isa()) {
+    /// - Parameters:
+    ///   - instructionSet: of the kernels; the processor must have it.
+    ///   - emulatesBrainFloat: lets attention round to bf16 as it does at `Precision.bf16` on a processor with
+    ///     instructions for it, on any processor: for tests.
+    package init(
+        threads: Int, precision: Precision, pool: MemoryPool, instructionSet: Int32 = ssdf_isa(),
+        emulatesBrainFloat: Bool = false
+    ) {
         precondition(threads > 0)
         self.threads = threads
         self.precision = precision
         self.pool = pool
-        table = Unchecked(ssdf_neural_kernels(instructionSet))
+        let table = ssdf_neural_kernels(instructionSet)
+        self.table = Unchecked(table)
+        // bf16 in attention is for those who ask for it: on the processors it was measured on it is no faster than f32.
+        let rounding =
+            emulatesBrainFloat ? ssdf_bf16_kernels(0) : precision == .bf16 ? ssdf_bf16_kernels(1) : nil
+        let exact = table.pointee
+        forward = Unchecked(
+            rounding?.pointee
+                ?? ssdf_attention_kernels(
+                    attention_scratch: exact.attention_scratch, attention_forward: exact.attention_forward,
+                    compressed_scratch: exact.compressed_scratch, compressed_forward: exact.compressed_forward,
+                    selected_scratch: exact.selected_scratch, selected_forward: exact.selected_forward))
         product = .shared
     }
+
+    /// The forward kernels of attention: with bf16 operands at `Precision.bf16` where the processor multiplies them.
+    var attentionKernels: ssdf_attention_kernels { forward.value }
 
     /// Whether linear layers multiply in bf16.
     var usesBrainFloat: Bool {

@@ -133,6 +133,45 @@ private func refusal(_ folder: TemporaryFolder, _ options: ModelImportOptions = 
         #expect(try model.hash() == hash)
     }
 
+    /// Version 1.0: compression by residual blocks, conditions with positions. Defaults stand for what it leaves out.
+    @Test func importsVersionOne() throws {
+        let config = """
+            sparse_vae_512:
+              target: direct3d_s2.models.autoencoders.ss_vae.SparseSDFVAE
+              params: {embed_dim: 4, model_channels_encoder: 32, num_blocks_encoder: 1, num_heads_encoder: 4,
+                       model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 4, resolution: 64}
+            sparse_dit_512:
+              target: direct3d_s2.models.transformers.sparse_dit.SparseDiT
+              params: {resolution: 64, in_channels: 4, out_channels: 4, model_channels: 32, cond_channels: 32, num_blocks: 1,
+                       num_heads: 4, sparse_conditions: true, topk: 32}
+            """
+        let folder = TemporaryFolder()
+        let parsed = try ModelConfig(yaml: config)
+        var sparse = CheckpointBuilder()
+        sparse.add(try #require(parsed["sparse_vae_512"]).expectedTensors, under: "vae", type: .f16)
+        sparse.add(try #require(parsed["sparse_dit_512"]).expectedTensors, under: "dit", type: .f16)
+        try folder.write("config.yaml", config)
+        try folder.write("model_sparse_512.ckpt", sparse.archive())
+        let target = TemporaryFolder()
+        _ = try imported(folder, into: target)
+        let model = try ModelDirectory(path: target.path)
+        let weights = try model.open("sparse_dit_512")
+        guard case .sparseDiT(let dit) = weights.config else {
+            Issue.record("not a sparse DiT")
+            return
+        }
+        #expect(dit.compressionVersion == .v2 && dit.compressionBlockSize == 4 && dit.topk == 32)
+        // Two key/value heads of 8: the residual blocks see 16 channels.
+        for (name, shape) in [
+            ("cond_proj.weight", [32, 32]),
+            ("blocks.0.self_attn.intra_block_pe", [4, 4, 4, 16]),
+            ("blocks.0.self_attn.compression_key.out_layers.0.conv.kernel", [27, 16, 16]),
+            ("blocks.0.self_attn.compression_value.out_layers.3.conv.bias", [16]),
+        ] {
+            #expect(weights.file.entry(name)?.shape == shape, "\(name)")
+        }
+    }
+
     @Test func convertsAndRefusesWhatDoesNotFit() throws {
         let folder = try release()
         let target = TemporaryFolder()

@@ -71,6 +71,27 @@ import Testing
         #expect(backward < lent, "backward: \(backward) bytes beyond \(lent)")
     }
 
+    /// bf16 operands: the portable body rounds as the processor's instructions do, which are tried where there are any.
+    @Test func staysCloseToTheDefinitionInBrainFloat() {
+        for problem in [
+            Problem(items: [[130, 70, 1, 40, 8]], cellsPerBlock: 1, heads: 32, keyHeads: 2, dimension: 32, best: 3),
+            Problem(
+                items: [[5, 20], [1], [30, 2, 2, 17]], cellsPerBlock: 2, heads: 15, keyHeads: 3, dimension: 21, best: 3),
+        ] {
+            for backend in [
+                CPUBackend(threads: 2, precision: .f32, pool: MemoryPool(), emulatesBrainFloat: true),
+                CPUBackend(threads: 2, precision: .bf16, pool: MemoryPool()),
+            ] {
+                let computed = problem.compute(backend)
+                let exact = problem.exact(selection: computed.selection)
+                for name in ["output", "scores", "compressed", "selected", "window"] {
+                    let error = relativeError(computed.tensors[name]!, exact[name]!)
+                    #expect(error < 4e-3, "\(name) of \(problem): \(error)")
+                }
+            }
+        }
+    }
+
     /// A gate of 0 switches its branch off, gradients included.
     @Test func obeysGatesOfZero() {
         var problem = Problem(items: [[40, 20, 30]], cellsPerBlock: 1, heads: 4, keyHeads: 2, dimension: 8, best: 1)
@@ -132,8 +153,10 @@ struct Problem: CustomStringConvertible {
     func compute(
         instructionSet: Int32 = ssdf_isa(), threads: Int = 2
     ) -> (tensors: [String: Tensor], selection: BlockSelection) {
-        let backend = CPUBackend(
-            threads: threads, precision: .f32, pool: MemoryPool(), instructionSet: instructionSet)
+        compute(CPUBackend(threads: threads, precision: .f32, pool: MemoryPool(), instructionSet: instructionSet))
+    }
+
+    func compute(_ backend: CPUBackend) -> (tensors: [String: Tensor], selection: BlockSelection) {
         let compute = Compute(backend)
         let (tokens, most) = (operands.q.rows, items.map(\.count).max()!)
         let scores = Tensor(repeating: 0, shape: [keyHeads, tokens, most])

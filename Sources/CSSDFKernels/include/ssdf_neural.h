@@ -227,6 +227,28 @@ struct ssdf_neural_kernels {
                                size_t count);
 };
 
+// The forward kernels of attention with bf16 operands: members as those of ssdf_neural_kernels. Sums and softmax are f32.
+struct ssdf_attention_kernels {
+    size_t (*_Nonnull attention_scratch)(const struct ssdf_attention *_Nonnull, int gradient);
+    void (*_Nonnull attention_forward)(const struct ssdf_attention *_Nonnull, const int32_t *_Nullable k_rows,
+                                       size_t keys, float *_Nonnull out, float *_Nullable lse,
+                                       float *_Nonnull scratch);
+    size_t (*_Nonnull compressed_scratch)(const struct ssdf_attention *_Nonnull, size_t keys, size_t blocks,
+                                          size_t best);
+    void (*_Nonnull compressed_forward)(const struct ssdf_attention *_Nonnull, size_t keys,
+                                        const int32_t *_Nonnull block_of_key, size_t blocks, size_t best,
+                                        float *_Nonnull out, float *_Nullable lse, int32_t *_Nonnull selected,
+                                        float *_Nullable scores, float *_Nonnull scratch);
+    size_t (*_Nonnull selected_scratch)(const struct ssdf_attention *_Nonnull,
+                                        const struct ssdf_block_choice *_Nonnull, int gradient);
+    void (*_Nonnull selected_forward)(const struct ssdf_attention *_Nonnull, const struct ssdf_block_choice *_Nonnull,
+                                      float *_Nonnull out, float *_Nullable lse, float *_Nonnull scratch);
+};
+
+// Those that use the processor's bf16 instructions, null where it has none; or, when `native` is 0, a portable body that
+// computes the same products in f32, for tests.
+const struct ssdf_attention_kernels *_Nullable ssdf_bf16_kernels(int native);
+
 // The kernels of an instruction set (enum ssdf_isa); sets the processor lacks must not be called.
 const struct ssdf_neural_kernels *_Nonnull ssdf_neural_kernels(int isa);
 

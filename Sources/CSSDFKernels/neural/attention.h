@@ -48,7 +48,7 @@ INLINE void N(rows_of)(const struct ssdf_attention *t, size_t vector, struct N(r
         for (size_t l = 0; l < count; l++) rows->token[l] = (size_t)t->q_rows[rows->token[l]];
 }
 
-// to[d, lane] = factor · row of the lane; lanes beyond the rows are zero.
+// to[word, lane] = factor · row of the lane; lanes beyond the rows are zero.
 INLINE void N(rows_in)(const struct N(rows) *rows, const float *from, size_t stride, size_t dimension, float factor,
                        float *to) {
     for (size_t d = 0; d < dimension; d += LANES) {
@@ -61,7 +61,11 @@ INLINE void N(rows_in)(const struct N(rows) *rows, const float *from, size_t str
                                         : N(load_some)(row, deep, 0) * factor;
         }
         N(transpose)(block);
+#if WORD == 1
         for (size_t i = 0; i < deep; i++) N(store)(to + (d + i) * LANES, block[i]);
+#else
+        for (size_t i = 0; i < deep; i += 2) N(store)(to + (d + i) / 2 * LANES, N(two)(block[i], block[i + 1]));
+#endif
     }
 }
 
@@ -116,7 +120,13 @@ INLINE void N(close)(const struct ssdf_attention *t, size_t vectors, const float
     }
 }
 
-// Keys first ..< first + count of a list as consecutive rows: where they lie when they do so already, else copies.
+// First key of part `part`, even, so that two keys that share a word share a part.
+INLINE size_t N(part_start)(size_t keys, size_t parts, size_t part) {
+    return part == parts ? keys : keys * part / parts / 2 * 2;
+}
+
+#if WORD == 1
+// Rows first ..< first + count of a list as consecutive rows: where they lie when they do so already, else copies.
 INLINE const float *N(gathered)(const float *from, size_t stride, const int32_t *list, size_t first, size_t count,
                                 size_t dimension, float *copy) {
     if (!list && stride == dimension) return from + first * stride;
@@ -128,6 +138,47 @@ INLINE const float *N(gathered)(const float *from, size_t stride, const int32_t 
     }
     return copy;
 }
+
+#define KEYS_OF(t, list, first, count, copy) \
+    N(gathered)((t)->k, (t)->k_stride, list, first, count, (t)->dimension, copy)
+#define VALUES_OF(t, list, first, count, copy) \
+    N(gathered)((t)->v, (t)->v_stride, list, first, count, (t)->dimension, copy)
+#else
+INLINE uint32_t N(brain)(float x) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, 4);
+    return (bits + 0x8000) >> 16;
+}
+
+// Rows of keys with their numbers two to a word.
+INLINE const float *N(keys_of)(const struct ssdf_attention *t, const int32_t *list, size_t first, size_t count,
+                               float *copy) {
+    const size_t dimension = t->dimension, words = N(words)(dimension);
+    for (size_t j = 0; j < count; j++) {
+        const float *row = t->k + (list ? (size_t)list[first + j] : first + j) * t->k_stride;
+        uint16_t *to = (uint16_t *)(copy + j * words);
+        for (size_t d = 0; d < dimension; d++) to[d] = (uint16_t)N(brain)(row[d]);
+        if (dimension % 2) to[dimension] = 0;
+    }
+    return copy;
+}
+
+// Rows of values, the same number of two rows to a word.
+INLINE const float *N(values_of)(const struct ssdf_attention *t, const int32_t *list, size_t first, size_t count,
+                                 float *copy) {
+    for (size_t j = 0; j < count; j += 2) {
+        const float *a = t->v + (list ? (size_t)list[first + j] : first + j) * t->v_stride;
+        const float *b = t->v + (list && j + 1 < count ? (size_t)list[first + j + 1] : first + j + 1) * t->v_stride;
+        uint32_t *to = (uint32_t *)(copy + j / 2 * t->dimension);
+        for (size_t d = 0; d < t->dimension; d++)
+            to[d] = N(brain)(a[d]) | (j + 1 < count ? N(brain)(b[d]) << 16 : 0);
+    }
+    return copy;
+}
+
+#define KEYS_OF(t, list, first, count, copy) N(keys_of)(t, list, first, count, copy)
+#define VALUES_OF(t, list, first, count, copy) N(values_of)(t, list, first, count, copy)
+#endif
 
 // Most keys of a block for heads of this dimension: scores, keys and a panel's state share the first cache levels.
 INLINE size_t N(block_keys)(size_t dimension) { return dimension <= 32 ? KEYS : KEYS / 2; }
@@ -167,14 +218,15 @@ static __attribute__((noinline)) void N(absorb_keys)(const struct ssdf_attention
     const size_t dimension = t->dimension, size = N(query_layout)(dimension, 0).size;
     const size_t most = N(block_keys)(dimension), parts = (keys + most - 1) / most;
     float *s = work, *k_copy = s + KEYS * MAX_VECTORS * LANES, *v_copy = k_copy + KEYS * dimension;
+    float *p = WORD == 1 ? s : v_copy + KEYS * dimension;
     for (size_t part = 0; part < parts; part++) {
-        size_t start = first + keys * part / parts, n = first + keys * (part + 1) / parts - start;
-        const float *k = N(gathered)(t->k, t->k_stride, k_rows, start, n, dimension, k_copy);
-        const float *v = N(gathered)(t->v, t->v_stride, k_rows, start, n, dimension, v_copy);
+        size_t start = first + N(part_start)(keys, parts, part);
+        size_t n = first + N(part_start)(keys, parts, part + 1) - start;
+        const float *k = KEYS_OF(t, k_rows, start, n, k_copy), *v = VALUES_OF(t, k_rows, start, n, v_copy);
         for (size_t at = 0; at < count; at += MAX_VECTORS) {
             float *query[4];
             size_t width = N(panel_of)(state, size, tokens, each, at, count, query);
-#define ABSORB(w) N(absorb)(w, k, dimension, v, dimension, n, dimension, query, s, 0)
+#define ABSORB(w) N(absorb)(w, k, N(words)(dimension), v, dimension, n, dimension, query, s, p, 0)
             EACH_WIDTH(width, ABSORB)
 #undef ABSORB
         }
@@ -183,6 +235,7 @@ static __attribute__((noinline)) void N(absorb_keys)(const struct ssdf_attention
 
 static size_t N(attention_scratch)(const struct ssdf_attention *t, int gradient) {
     size_t work = (gradient ? 2 : 1) * KEYS * MAX_VECTORS * LANES + 2 * KEYS * t->dimension;
+    if (WORD > 1) work += KEYS / WORD * MAX_VECTORS * LANES;
     if (gradient) work += 2 * KEYS * N(whole)(t->dimension);
     return N(attention_vectors)(t) * N(query_layout)(t->dimension, gradient).size + work;
 }
@@ -195,6 +248,7 @@ static void N(attention_forward)(const struct ssdf_attention *t, const int32_t *
     N(close)(t, vectors, scratch, out, lse);
 }
 
+#if WORD == 1
 // ---- the gradient
 
 INLINE void N(open_gradient)(const struct ssdf_attention *t, const struct ssdf_attention_gradient *g, size_t vectors,
@@ -256,9 +310,9 @@ static __attribute__((noinline)) void N(absorb_keys_gradient)(const struct ssdf_
     float *s = work, *ds = s + KEYS * MAX_VECTORS * LANES, *k_copy = ds + KEYS * MAX_VECTORS * LANES;
     float *v_copy = k_copy + KEYS * dimension, *dk = v_copy + KEYS * dimension, *dv = dk + KEYS * whole;
     for (size_t part = 0; part < parts; part++) {
-        size_t start = first + keys * part / parts, n = first + keys * (part + 1) / parts - start;
-        const float *k = N(gathered)(t->k, t->k_stride, k_rows, start, n, dimension, k_copy);
-        const float *v = N(gathered)(t->v, t->v_stride, k_rows, start, n, dimension, v_copy);
+        size_t start = first + N(part_start)(keys, parts, part);
+        size_t n = first + N(part_start)(keys, parts, part + 1) - start;
+        const float *k = KEYS_OF(t, k_rows, start, n, k_copy), *v = VALUES_OF(t, k_rows, start, n, v_copy);
         if (!only_delta) __builtin_memset(dk, 0, n * whole * sizeof(float)), __builtin_memset(dv, 0, n * whole * 4);
         for (size_t at = 0; at < count; at += MAX_VECTORS) {
             float *query[4];
@@ -295,3 +349,4 @@ static void N(attention_backward)(const struct ssdf_attention *t, const struct s
     N(absorb_keys_gradient)(t, g, k_rows, 0, keys, scratch, 0, 1, vectors, 0, work);
     N(close_gradient)(t, g, vectors, scratch);
 }
+#endif

@@ -18,19 +18,22 @@
 
 // One vector of queries while keys stream past. Offsets in floats from its start.
 struct N(query) {
-    size_t q, o;            // qᵀ and oᵀ, or dqᵀ, [dimension, LANES]
+    size_t q, o;            // qᵀ [words, LANES]; oᵀ, or dqᵀ, [dimension, LANES]
     size_t most, total;     // [LANES] each: maximum and sum; for the gradient lse and delta
     size_t dout, weight;    // doᵀ [dimension, LANES]; ln₂ of the gate [LANES]
     size_t q_rows, d_rows;  // q and do by rows, [LANES, whole]
     size_t size;
 };
 
+// Words of that many numbers.
+INLINE size_t N(words)(size_t count) { return (count + WORD - 1) / WORD; }
+
 INLINE size_t N(whole)(size_t dimension) { return (dimension + LANES - 1) / LANES * LANES; }
 
 INLINE struct N(query) N(query_layout)(size_t dimension, int gradient) {
     struct N(query) at = {0};
     size_t block = dimension * LANES;
-    at.q = 0, at.o = block, at.most = 2 * block, at.total = at.most + LANES;
+    at.q = 0, at.o = N(words)(dimension) * LANES, at.most = at.o + block, at.total = at.most + LANES;
     at.size = at.total + LANES;
     if (gradient) {
         at.weight = at.size, at.dout = at.weight + LANES, at.q_rows = at.dout + block;
@@ -42,7 +45,7 @@ INLINE struct N(query) N(query_layout)(size_t dimension, int gradient) {
 
 // s[r] = Σ_d k[r, d]·q[d] for `rows` key rows and a panel; `top` keeps the largest score of every lane.
 INLINE void N(score_tile)(const int rows, const int vectors, const float *k, size_t stride, const float *const *q,
-                          size_t dimension, float *s, V *top) {
+                          size_t words, float *s, V *top) {
     V sum[MOST_ROWS][4];
     const float *row[MOST_ROWS];
 #pragma clang loop unroll(full)
@@ -51,7 +54,7 @@ INLINE void N(score_tile)(const int rows, const int vectors, const float *k, siz
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) sum[r][v] = N(splat)(0);
     }
-    for (size_t d = 0; d < dimension; d++) {
+    for (size_t d = 0; d < words; d++) {
         V column[4];
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) column[v] = N(load)(q[v] + d * LANES);
@@ -59,7 +62,7 @@ INLINE void N(score_tile)(const int rows, const int vectors, const float *k, siz
         for (int r = 0; r < rows; r++) {
             V factor = N(splat)(row[r][d]);
 #pragma clang loop unroll(full)
-            for (int v = 0; v < vectors; v++) sum[r][v] += factor * column[v];
+            for (int v = 0; v < vectors; v++) sum[r][v] = N(gain)(sum[r][v], factor, column[v]);
         }
     }
 #pragma clang loop unroll(full)
@@ -83,20 +86,20 @@ INLINE void N(score_tile)(const int rows, const int vectors, const float *k, siz
 #endif
 
 // s [keys, panel] = key rows · panel
-INLINE void N(scores)(const int vectors, const float *k, size_t stride, const float *const *q, size_t dimension,
+INLINE void N(scores)(const int vectors, const float *k, size_t stride, const float *const *q, size_t words,
                       size_t keys, float *s, V *top) {
     const size_t panel = (size_t)vectors * LANES;
     size_t j = 0;
     for (; j + TILE_KEYS(vectors) <= keys; j += TILE_KEYS(vectors))
-        N(score_tile)(TILE_KEYS(vectors), vectors, k + j * stride, stride, q, dimension, s + j * panel, top);
-    for (; j + 4 <= keys; j += 4) N(score_tile)(4, vectors, k + j * stride, stride, q, dimension, s + j * panel, top);
-    for (; j + 2 <= keys; j += 2) N(score_tile)(2, vectors, k + j * stride, stride, q, dimension, s + j * panel, top);
-    if (j < keys) N(score_tile)(1, vectors, k + j * stride, stride, q, dimension, s + j * panel, top);
+        N(score_tile)(TILE_KEYS(vectors), vectors, k + j * stride, stride, q, words, s + j * panel, top);
+    for (; j + 4 <= keys; j += 4) N(score_tile)(4, vectors, k + j * stride, stride, q, words, s + j * panel, top);
+    for (; j + 2 <= keys; j += 2) N(score_tile)(2, vectors, k + j * stride, stride, q, words, s + j * panel, top);
+    if (j < keys) N(score_tile)(1, vectors, k + j * stride, stride, q, words, s + j * panel, top);
 }
 
-// o[d] = shrink·o[d] + Σ_key rows[key, d]·p[key] for `columns` numbers d of a row; no shrink is 1.
+// o[d] = shrink·o[d] + Σ_key rows[key, d]·p[key] for `columns` numbers d of a row; no shrink is 1. `words` of keys.
 INLINE void N(sum_tile)(const int columns, const int vectors, const float *rows, size_t stride, const float *p,
-                        size_t keys, float *const *o, const V *shrink) {
+                        size_t words, float *const *o, const V *shrink) {
     V sum[MOST_ROWS][4];
 #pragma clang loop unroll(full)
     for (int c = 0; c < columns; c++)
@@ -105,7 +108,7 @@ INLINE void N(sum_tile)(const int columns, const int vectors, const float *rows,
             sum[c][v] = N(load)(o[v] + c * LANES);
             if (shrink) sum[c][v] *= shrink[v];
         }
-    for (size_t j = 0; j < keys; j++) {
+    for (size_t j = 0; j < words; j++) {
         V weight[4];
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) weight[v] = N(load)(p + v * LANES);
@@ -113,7 +116,7 @@ INLINE void N(sum_tile)(const int columns, const int vectors, const float *rows,
         for (int c = 0; c < columns; c++) {
             V factor = N(splat)(rows[c]);
 #pragma clang loop unroll(full)
-            for (int v = 0; v < vectors; v++) sum[c][v] += factor * weight[v];
+            for (int v = 0; v < vectors; v++) sum[c][v] = N(gain)(sum[c][v], factor, weight[v]);
         }
         p += vectors * LANES;
         rows += stride;
@@ -125,27 +128,28 @@ INLINE void N(sum_tile)(const int columns, const int vectors, const float *rows,
 }
 
 INLINE void N(weighted_sum)(const int vectors, const float *rows, size_t stride, const float *p, size_t dimension,
-                            size_t keys, float *const *o, const V *shrink) {
+                            size_t words, float *const *o, const V *shrink) {
     size_t d = 0;
     float *to[4];
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; v++) to[v] = o[v];
     for (; d + TILE_SUMS(vectors) <= dimension; d += TILE_SUMS(vectors)) {
-        N(sum_tile)(TILE_SUMS(vectors), vectors, rows + d, stride, p, keys, to, shrink);
+        N(sum_tile)(TILE_SUMS(vectors), vectors, rows + d, stride, p, words, to, shrink);
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) to[v] += TILE_SUMS(vectors) * LANES;
     }
     for (; d < dimension; d++) {
-        N(sum_tile)(1, vectors, rows + d, stride, p, keys, to, shrink);
+        N(sum_tile)(1, vectors, rows + d, stride, p, words, to, shrink);
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) to[v] += LANES;
     }
 }
 
-// One block of keys joins the queries' running softmax. s [keys, panel] is left holding exp₂(score − reference), with
-// the reference of every lane in `reference` [panel] when that is asked for.
+// One block of keys joins the queries' running softmax. k is [keys, words of dimension]; v is [words of keys,
+// dimension]. s [keys, panel] is left holding exp₂(score − reference), with the reference of every lane in `reference`
+// [panel], when that is asked for. p [words of keys, panel] is room for what multiplies v; in f32 it is s.
 INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride, size_t keys,
-                      size_t dimension, float *const *query, float *s, float *reference) {
+                      size_t dimension, float *const *query, float *s, float *p, float *reference) {
     const struct N(query) at = N(query_layout)(dimension, 0);
     const size_t panel = (size_t)vectors * LANES;
     const float *q[4];
@@ -153,26 +157,41 @@ INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const 
     V top[4], shrink[4];
 #pragma clang loop unroll(full)
     for (int i = 0; i < vectors; i++) q[i] = query[i] + at.q, o[i] = query[i] + at.o, top[i] = N(splat)(-INFINITY);
-    N(scores)(vectors, k, k_stride, q, dimension, keys, s, top);
+    N(scores)(vectors, k, k_stride, q, N(words)(dimension), keys, s, top);
 #pragma clang loop unroll(full)
     for (int i = 0; i < vectors; i++) {
         V old = N(load)(query[i] + at.most);
         // A finite reference even when every score is −∞, so that no −∞ − −∞ arises.
         V most = N(greater)(N(greater)(top[i], old), N(splat)(-3.0e38f));
         V sum = N(splat)(0);
+#if WORD == 1
         for (size_t j = 0; j < keys; j++) {
             V e = N(exp2)(N(load)(s + j * panel + i * LANES) - most);
-            N(store)(s + j * panel + i * LANES, e);
+            N(store)(p + j * panel + i * LANES, e);
             sum += e;
         }
+#else
+        for (size_t j = 0; j < keys; j += 2) {
+            float *at_s = s + j * panel + i * LANES;
+            V first = N(exp2)(N(load)(at_s) - most), second = N(splat)(0);
+            if (j + 1 < keys) second = N(exp2)(N(load)(at_s + panel) - most);
+            if (reference) {
+                N(store)(at_s, first);
+                if (j + 1 < keys) N(store)(at_s + panel, second);
+            }
+            N(store)(p + j / 2 * panel + i * LANES, N(two)(first, second));
+            sum += first + second;
+        }
+#endif
         shrink[i] = N(exp2)(old - most);
         N(store)(query[i] + at.most, most);
         N(store)(query[i] + at.total, N(load)(query[i] + at.total) * shrink[i] + sum);
         if (reference) N(store)(reference + i * LANES, most);
     }
-    N(weighted_sum)(vectors, v, v_stride, s, dimension, keys, o, shrink);
+    N(weighted_sum)(vectors, v, v_stride, p, dimension, N(words)(keys), o, shrink);
 }
 
+#if WORD == 1
 // d[r] += Σ_lane w[r, lane]·rows[lane] for `keys` rows r and `columns` vectors of a row: dk or dv of some keys.
 INLINE void N(spread_tile)(const int keys, const int columns, const int vectors, const float *w,
                            const float *const *rows, size_t row_stride, float *d, size_t d_stride) {
@@ -303,3 +322,4 @@ INLINE void N(absorb_gradient)(const int vectors, const float *k, size_t k_strid
     N(spread)(vectors, s, d_rows, N(whole)(dimension), keys, dv);
     N(spread)(vectors, ds, q_rows, N(whole)(dimension), keys, dk);
 }
+#endif

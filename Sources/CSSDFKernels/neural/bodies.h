@@ -67,3 +67,7 @@ static const struct ssdf_neural_kernels N(table) = {
 #undef TILE_COLUMNS
 #undef KEYS
 #undef DEPTH_BLOCK
+#undef VU
+#undef WORD
+#undef KEYS_OF
+#undef VALUES_OF

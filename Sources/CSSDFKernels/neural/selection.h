@@ -11,7 +11,9 @@
 static size_t N(compressed_scratch)(const struct ssdf_attention *t, size_t keys, size_t blocks, size_t best) {
     size_t parts = (keys + N(block_keys)(t->dimension) - 1) / N(block_keys)(t->dimension);
     size_t panel = MAX_VECTORS * LANES;
-    return t->group * N(query_layout)(t->dimension, 0).size + (keys + parts) * panel + (blocks + 2 * best) * LANES;
+    size_t copies = WORD == 1 ? 0 : 2 * (keys + 1) * t->dimension + KEYS / WORD * panel;
+    return t->group * N(query_layout)(t->dimension, 0).size + (keys + parts) * panel + (blocks + 2 * best) * LANES +
+           copies;
 }
 
 // Inserts scores where they are larger than one of the best; equal scores keep the earlier block first.
@@ -48,7 +50,7 @@ INLINE void N(add_scores)(const int vectors, size_t dimension, float *const *que
 #pragma clang loop unroll(full)
         for (int i = 0; i < vectors; i++)
             factor[i] = N(exp2)(N(load)(reference + part * panel + i * LANES) - top[i]) * N(load)(inverse[i]);
-        for (size_t j = keys * part / parts; j < keys * (part + 1) / parts; j++) {
+        for (size_t j = N(part_start)(keys, parts, part); j < N(part_start)(keys, parts, part + 1); j++) {
             float *sum = sums + (size_t)block_of_key[j] * LANES;
             V total = N(load)(sum);
 #pragma clang loop unroll(full)
@@ -66,6 +68,17 @@ static void N(compressed_forward)(const struct ssdf_attention *chunk, size_t key
     float *p = scratch + chunk->group * size, *reference = p + keys * MAX_VECTORS * LANES;
     float *sums = reference + parts * MAX_VECTORS * LANES, *values = sums + blocks * LANES;
     int32_t *indices = (int32_t *)(values + best * LANES);
+#if WORD == 1
+#define P_ROOM(same) (same)
+    const float *keys_at = chunk->k, *values_at = chunk->v;
+    const size_t k_stride = chunk->k_stride, v_stride = chunk->v_stride;
+#else
+#define P_ROOM(same) words
+    float *copy = values + 2 * best * LANES, *words = copy + 2 * (keys + 1) * dimension;
+    const size_t k_stride = N(words)(dimension), v_stride = dimension;
+    const float *keys_at = KEYS_OF(chunk, 0, 0, keys, copy);
+    const float *values_at = VALUES_OF(chunk, 0, 0, keys, copy + (keys + 1) * dimension);
+#endif
     struct ssdf_attention t = *chunk;
     t.order = SSDF_LANES_OF_HEAD;
     for (size_t first = 0; first < chunk->queries; first += LANES) {
@@ -78,11 +91,11 @@ static void N(compressed_forward)(const struct ssdf_attention *chunk, size_t key
             float *query[4];
             size_t width = N(panel_of)(scratch, size, 0, 1, at, t.group, query);
             for (size_t part = 0; part < parts; part++) {
-                size_t start = keys * part / parts, n = keys * (part + 1) / parts - start;
-                const float *k = t.k + start * t.k_stride, *v = t.v + start * t.v_stride;
+                size_t start = N(part_start)(keys, parts, part), n = N(part_start)(keys, parts, part + 1) - start;
+                const float *k = keys_at + start * k_stride, *v = values_at + start / WORD * v_stride;
 #define ABSORB(w) \
-    N(absorb)(w, k, t.k_stride, v, t.v_stride, n, dimension, query, p + start * w * LANES, \
-              reference + part * w * LANES)
+    N(absorb)(w, k, k_stride, v, v_stride, n, dimension, query, p + start * w * LANES, \
+              P_ROOM(p + start * w * LANES), reference + part * w * LANES)
                 EACH_WIDTH(width, ABSORB)
 #undef ABSORB
             }
@@ -114,6 +127,8 @@ static void N(compressed_forward)(const struct ssdf_attention *chunk, size_t key
         }
     }
 }
+
+#undef P_ROOM
 
 // ---- attention to the chosen blocks
 //
@@ -153,6 +168,7 @@ static void N(selected_forward)(const struct ssdf_attention *t, const struct ssd
     N(close)(t, vectors, scratch, out, lse);
 }
 
+#if WORD == 1
 static void N(selected_backward)(const struct ssdf_attention *t, const struct ssdf_attention_gradient *g,
                                  const struct ssdf_block_choice *choice, float *scratch) {
     const size_t vectors = N(attention_vectors)(t), size = N(query_layout)(t->dimension, 1).size;
@@ -170,3 +186,4 @@ static void N(selected_backward)(const struct ssdf_attention *t, const struct ss
         }
     N(close_gradient)(t, g, vectors, scratch);
 }
+#endif

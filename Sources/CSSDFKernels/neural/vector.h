@@ -6,9 +6,11 @@
 #define INLINE static inline __attribute__((always_inline))
 #define V N(vec)
 #define VI N(ivec)
+#define VU N(uvec)
 
 typedef float V __attribute__((ext_vector_type(LANES), aligned(4)));
 typedef int32_t VI __attribute__((ext_vector_type(LANES), aligned(4)));
+typedef uint32_t VU __attribute__((ext_vector_type(LANES), aligned(4)));
 
 INLINE V N(load)(const float *p) { return *(const V *)p; }
 INLINE void N(store)(float *p, V x) { *(V *)p = x; }
@@ -84,6 +86,31 @@ INLINE V N(exp2)(V x) {
     p = p * f + N(splat)(1.0f);
     return p * (V)((VI)shifted << 23);
 }
+
+// What multiplies inside attention: a word of every operand. In f32 a word is one number; in bf16 it is two, next to each
+// other along the sum, and their two products join an f32 sum.
+#if !defined(BRAIN_FLOAT)
+#define WORD 1
+INLINE V N(gain)(V sum, V a, V b) { return sum + a * b; }
+#else
+#define WORD 2
+#if BRAIN_FLOAT == NATIVE
+INLINE V N(gain)(V sum, V a, V b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
+#else
+// The same products in f32, for processors without the instruction.
+INLINE V N(gain)(V sum, V a, V b) {
+    VI high = (VI)((int32_t)0xffff0000);
+    sum += (V)((VI)a << 16) * (V)((VI)b << 16);
+    return sum + (V)((VI)a & high) * (V)((VI)b & high);
+}
+#endif
+// Two numbers a lane as bf16, rounded to nearest, ties away from zero, the first in the low half.
+INLINE V N(two)(V first, V second) {
+    VI half = (VI)(0x8000), high = (VI)((int32_t)0xffff0000);
+    VI low = (VI)((VU)((VI)first + half) >> 16);
+    return (V)(low | (((VI)second + half) & high));
+}
+#endif
 
 // Interleaves the lower, or the upper, halves of a and b.
 #if LANES == 16

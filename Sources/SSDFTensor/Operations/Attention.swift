@@ -71,14 +71,15 @@ extension CPUBackend {
     ) {
         let chunk = AttentionChunk(q, k, v, gate: gate, adds: adds)
         let units = Self.units(plan, keyHeads: chunk.keyHeads, most: max(1, Self.chunkRows / chunk.group))
-        let scratchSize = chunk.scratch(kernels, queries: units.map(\.queries.count).max() ?? 0, gradient: false)
+        let scratchSize = chunk.scratch(
+            attentionKernels.attention_scratch, queries: units.map(\.queries.count).max() ?? 0, gradient: false)
         let memory = scratch(min(threads, max(units.count, 1)) * scratchSize)
         parallel(units.count, grain: Self.grain(units.count)) { worker, range in
             for unit in units[range] {
                 let segment = plan.segments[unit.segment]
                 var (tile, start) = chunk.tile(head: unit.head, list: plan.queryRows, unit.queries)
                 let keys = chunk.place(&tile, list: plan.keyRows, segment.keys)
-                kernels.attention_forward(
+                attentionKernels.attention_forward(
                     &tile, keys.list, segment.keys.count, chunk.rows(of: y, unit.head, start),
                     logSum.map { chunk.numbers(of: $0, unit.head, start) }, memory.pointer + worker * scratchSize)
             }
@@ -111,7 +112,7 @@ extension CPUBackend {
         let runs = pairs >= 16 ? 1 : max(1, min(16 / pairs, longest * group / Self.chunkRows))
         let units = Self.units(plan, keyHeads: chunk.keyHeads, most: max((longest + runs - 1) / runs, 1))
         let most = min(max(1, Self.chunkRows / group), max(longest, 1))
-        let scratchSize = chunk.scratch(kernels, queries: most, gradient: true)
+        let scratchSize = chunk.scratch(kernels.attention_scratch, queries: most, gradient: true)
         let memory = scratch(min(threads, max(units.count, 1)) * scratchSize)
         let partials = (units.map(\.partial).max() ?? -1) + 1
         let size = k.rows * dimension

@@ -158,7 +158,7 @@ extension CPUBackend {
         let most = layout.items.map(\.blocks.count).max() ?? 0
         var sample = chunk.tile(head: 0, start: 0, queries: 64)
         let size = AttentionChunk.aligned(
-            kernels.compressed_scratch(&sample, layout.items.map(\.keys.count).max() ?? 0, most, best))
+            attentionKernels.compressed_scratch(&sample, layout.items.map(\.keys.count).max() ?? 0, most, best))
         let memory = scratch(min(threads, max(units.count, 1)) * size)
         parallel(units.count) { worker, range in
             for unit in units[range] {
@@ -167,7 +167,7 @@ extension CPUBackend {
                 tile.k += item.keys.lowerBound * chunk.keyHeads * chunk.dimension
                 tile.v += item.keys.lowerBound * chunk.keyHeads * chunk.dimension
                 let own = scores.map { _ in scratch(unit.tokens.count * item.blocks.count) }
-                kernels.compressed_forward(
+                attentionKernels.compressed_forward(
                     &tile, item.keys.count, layout.blockOfKey.pointer + item.keys.lowerBound, item.blocks.count, best,
                     chunk.rows(of: y, unit.head, first), chunk.numbers(of: trace.logSums[0], unit.head, first),
                     selection.blocks.pointer + (unit.head * tokens + first) * best, own?.pointer,
@@ -198,14 +198,14 @@ extension CPUBackend {
                 var tile = chunk.tile(
                     head: unit.head, start: first, queries: unit.tokens.count, order: SSDF_LANES_OF_TOKEN)
                 var choice = selection.choice(item: unit.item, head: unit.head, first: first)
-                kernels.selected_forward(
+                attentionKernels.selected_forward(
                     &tile, &choice, chunk.rows(of: y, unit.head, first),
                     chunk.numbers(of: trace.logSums[1], unit.head, first), memory.pointer + worker * size)
             }
         }
     }
 
-    /// Tokens are cut into at most six runs a head, each with dk and dv of its own, which are added up in order.
+    /// Tokens are cut into at most four runs a head, each with dk and dv of its own, which are added up in order.
     private func selectedAttentionGradients(
         _ operands: BlockSparseOperands, gate: AttentionGate, delta: AttentionDelta, trace: BlockSparseTrace,
         dy: Tensor, into gradients: BlockSparseOperands
@@ -218,7 +218,7 @@ extension CPUBackend {
         let memory = scratch(threads * size)
         for (index, item) in selection.layout.items.enumerated() where !item.tokens.isEmpty {
             let count = item.tokens.count
-            let runs = max(1, min(6, count / 512))
+            let runs = max(1, min(4, count / 512))
             let share = count * dimension
             let partial = scratch(2 * runs * keyHeads * share)
             parallel(runs * keyHeads) { worker, range in
@@ -257,7 +257,8 @@ extension CPUBackend {
             selected: UnsafePointer(selection.blocks.pointer), best: selection.best,
             starts: UnsafePointer(selection.layout.starts.pointer),
             blocks: selection.layout.items.map(\.blocks.count).max() ?? 0)
-        return AttentionChunk.aligned(kernels.selected_scratch(&tile, &choice, gradient ? 1 : 0))
+        let measure = gradient ? kernels.selected_scratch : attentionKernels.selected_scratch
+        return AttentionChunk.aligned(measure(&tile, &choice, gradient ? 1 : 0))
     }
 
     /// At most `most` tokens of one batch item, with one key/value head.

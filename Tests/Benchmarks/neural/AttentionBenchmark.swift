@@ -113,8 +113,8 @@ extension NeuralBenchmark {
             backward.seconds = min(backward.seconds, Double(DispatchTime.now().uptimeNanoseconds - end) * 1e-9)
             backward.peak = min(backward.peak, Self.seconds(peak.body))
         }
-        // The result, its product with dy, their gradients and the operands' are no extras.
-        let backwardExtra = Double(compute.pool.peakBytes) - 4 * Double(3 * q.count) - lent
+        // The result, its gradient and those of the operands are no extras.
+        let backwardExtra = Double(compute.pool.peakBytes) - 4 * Double(q.count) - lent
         let scores =
             plan.layout.cellPlan.scoreCount * heads + trace.selection.scoreCount(group: heads / keyHeads)
             + windows.plan.scoreCount * heads
