@@ -83,7 +83,7 @@ let package = Package(
             name: "container-benchmark", dependencies: ["SSDFCore", "SSDFVolume"], path: "Tests/Benchmarks/container",
             exclude: ["peers", "run"], swiftSettings: swift6),
         .executableTarget(
-            name: "mesh-files-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/MeshFiles",
+            name: "mesh-files-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/mesh-files",
             exclude: ["run"], swiftSettings: swift6),
 
         // Measurements; each prints a table and JSON.

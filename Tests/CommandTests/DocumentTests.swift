@@ -41,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "ssdf-voxelize.1", "ssdf-extract.1", "ssdf-inspect.1", "ssdf-encode.1", "ssdf-decode.1", "ssdf.7",
+        "ssdf-voxelize.1", "ssdf-extract.1", "ssdf-inspect.1", "ssdf-encode.1", "ssdf-decode.1", "ssdf-remesh.1",
+        "ssdf-model.1", "ssdf.5", "ssdf.7",
     ])
     func manPagesAreWellFormed(page: String) {
         let shell = Shell()

@@ -16,10 +16,10 @@ import SSDFVolume
 @main struct ContainerBenchmark {
     static func main() throws {
         let arguments = CommandLine.arguments
+        if arguments.count == 4, arguments[1] == "export" { return try export(from: arguments[2], to: arguments[3]) }
         guard arguments.count >= 4, let threads = Int(arguments[3]) else {
             throw Failure(.usage, "usage: container-benchmark BAND FOLDER THREADS [EXPONENT]")
         }
-        if arguments[1] == "export" { return try export(from: arguments[2], to: arguments[3]) }
         let volume =
             arguments[1].hasSuffix(".ssdf")
             ? try loadVolume(path: arguments[1], threads: threads) : try band(path: arguments[1])
