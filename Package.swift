@@ -104,9 +104,13 @@ let package = Package(
             dependencies: ["RandomModels", "SSDFCore", "SSDFTensor", "SSDFVolume", "COpenBLAS"],
             path: "Tests/Benchmarks/autoencoder", exclude: ["run"], swiftSettings: swift6),
 
+        .executableTarget(
+            name: "sign-benchmark", dependencies: ["SSDFCore", "SSDFMesh", "FixtureMeshes"],
+            path: "Tests/Benchmarks/signs", exclude: ["run"], swiftSettings: swift6),
+
         // Tests.
         support("RandomModels", ["SSDFCore", "SSDFNeural", "SSDFTensor"]),
-        support("FixtureMeshes", ["SSDFCore", "SSDFMesh"]),
+        support("FixtureMeshes", ["SSDFCore", "SSDFMesh", "SSDFVolume"]),
         tests("SSDFCoreTests", []),
         support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
         tests("SSDFVolumeTests", ["SSDFVolume", "ContainerCases", "CSSDFKernels"]),

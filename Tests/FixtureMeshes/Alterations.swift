@@ -41,6 +41,16 @@ extension TriangleMesh {
         }
     }
 
+    /// Without the faces at its lowest in z: what it stands on.
+    package func withoutBottom() -> TriangleMesh {
+        let box = boundingBox
+        let floor = box.minimum.z + 1e-5 * box.size.z
+        return keepingFaces { t in
+            let (a, b, c) = corners(t)
+            return max(position(a).z, position(b).z, position(c).z) > floor
+        }
+    }
+
     /// With a copy of itself, moved, as further faces: the solid is then the union of the two.
     package func selfIntersecting(by displacement: Vector3f) -> TriangleMesh {
         var copy = self

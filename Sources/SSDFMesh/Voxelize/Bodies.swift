@@ -8,6 +8,8 @@ struct Bodies {
         var caps: [(Vector3d, Vector3d, Vector3d)] = []
         /// Triangles that close large ones.
         var cones: [(Vector3d, Vector3d, Vector3d)] = []
+        /// Loops beyond which the surface is taken to go on as it does before them.
+        var rims: [[UInt32]] = []
         /// Area of the faces and of the caps, times two.
         var area = 0.0, capArea = 0.0
         /// Signed volume with its caps, times six.
@@ -24,6 +26,8 @@ struct Bodies {
     private(set) var solidShare = 1.0
     /// 1 - caps' share of the solid bodies' area: how much of their surface is there.
     private(set) var solidity = 1.0
+    /// The faces along the boundary.
+    let faces: BoundaryFaces
     private let patches: SurfacePatches
 
     init(_ patches: SurfacePatches, largestCapShare: Double) {
@@ -40,6 +44,7 @@ struct Bodies {
             return p
         }
         let loops = HoleCaps.loops(of: boundary)
+        faces = BoundaryFaces(patches, boundary: boundary)
         let open = Set(boundary.edges.flatMap { [$0.from, $0.to] })
         var patchAt: [UInt32: Int] = [:]
         for t in patches.weights.indices where patches.weights[t] != 0 && !open.isEmpty {
@@ -72,7 +77,14 @@ struct Bodies {
             bodies[body].area += patches.areaVector(t).length
             for v in [a, b, c] { bodies[body].box.insert(patches.position(v)) }
         }
-        for loop in loops { close(loop, body: bodyOf[patchAt[loop[0]]!]) }
+        let large = loops.filter { $0.count >= SurfaceRims.shortestLoop }.map {
+            LoopSpan($0, position: patches.position, body: bodyOf[patchAt[$0[0]]!])
+        }
+        for loop in loops {
+            let span = LoopSpan(loop, position: patches.position, body: bodyOf[patchAt[loop[0]]!])
+            let isHole = loop.count >= SurfaceRims.shortestLoop && large.contains { span.isHole(in: $0) }
+            close(loop, body: span.body, isWithinAnother: isHole)
+        }
         var solidArea = 0.0
         var capArea = 0.0
         var area = 0.0
@@ -88,7 +100,14 @@ struct Bodies {
         if solidArea > 0 { solidity = solidArea / (solidArea + capArea) }
     }
 
-    private mutating func close(_ loop: [UInt32], body: Int) {
+    private mutating func close(_ loop: [UInt32], body: Int, isWithinAnother: Bool) {
+        if let flat = FlatBase(
+            loop, isWithinAnother: isWithinAnother, position: patches.position, normal: faces.normal)
+        {
+            bodies[body].caps += flat.caps
+            bodies[body].capArea += flat.area
+            return
+        }
         if loop.count <= HoleCaps.largestFilledLoop {
             let filling = HoleCaps.fill(loop, position: patches.position) {
                 patches.faces.contains(SurfacePatches.sorted($0, $1, $2))
@@ -111,6 +130,7 @@ struct Bodies {
             // A ragged loop's cone folds over itself; what it spans is its area vector.
             bodies[body].capArea += vector.length
         }
+        if loop.count >= SurfaceRims.shortestLoop { bodies[body].rims.append(loop) }
     }
 
     private func volume(_ body: Body) -> Double {
@@ -171,5 +191,34 @@ struct Bodies {
             if abs(shell.winding(at: corner, accuracy: 1e-3)) < 0.5 { return false }
         }
         return true
+    }
+}
+
+/// Where a loop is and which way its cap faces.
+private struct LoopSpan {
+    let body: Int
+    /// Area vector of the cap, times two.
+    private let vector: Vector3d
+    private let box: Box3d
+
+    init(_ loop: [UInt32], position: (UInt32) -> Vector3d, body: Int) {
+        self.body = body
+        let points = loop.map(position)
+        var box = Box3d.empty
+        for p in points { box.insert(p) }
+        var vector = Vector3d.zero
+        for n in points.indices {
+            vector += (points[(n + 1) % points.count] - points[0]).cross(points[n] - points[0])
+        }
+        self.box = box
+        self.vector = vector
+    }
+
+    /// Whether the caps of this loop and of a larger one around it face opposite ways: together they are a ring.
+    func isHole(in other: LoopSpan) -> Bool {
+        let slack = Vector3d(repeating: 0.1 * box.size.length)
+        return body == other.body && vector.dot(other.vector) < -0.7 * vector.length * other.vector.length
+            && vector.lengthSquared < other.vector.lengthSquared
+            && all(box.minimum .> other.box.minimum - slack) && all(box.maximum .< other.box.maximum + slack)
     }
 }

@@ -14,6 +14,9 @@ struct BandPlan: ~Copyable, Sendable {
     /// Triangles that close the surface for the sign's sake, and where they are; they add no distance.
     let caps: IndexedTriangles
     let capBins: ColumnBins
+    /// Edges of rims as triangles (a, b, b), and the columns that they come within the half width of.
+    let rims: IndexedTriangles
+    let rimBins: ColumnBins
 }
 
 /// Makes the bands of columns, one after another, with memory of its own.
@@ -27,7 +30,7 @@ struct ColumnVoxelizer: ~Copyable {
     /// Half the diagonal of a brick's voxel centres.
     private static let brickRadius: Float = 6.0621779
 
-    private var lines = WindingLines()
+    private var signs = ColumnSigns()
     private var zRanges = ScratchBuffer<SIMD2<Int32>>()
     private var tileStarts = ScratchBuffer<Int>()
     private var tileLists = ScratchBuffer<UInt32>()
@@ -40,8 +43,6 @@ struct ColumnVoxelizer: ~Copyable {
     private var brickLists = ScratchBuffer<UInt32>(capacity: 1 << 15)
     private var blockScratch = ScratchBuffer<UInt8>(capacity: 1 << 16)
     private var squared = ScratchBuffer<Float>(capacity: 512)
-    private var windings = ScratchBuffer<Int32>(capacity: 512)
-    private var nearTriangles = ScratchBuffer<Int32>()
     private var words = ScratchBuffer<UInt64>(capacity: 24)
 
     /// The band of one column, into `band`.
@@ -57,7 +58,7 @@ struct ColumnVoxelizer: ~Copyable {
             let count = tileStarts.pointer[tile + 1] - start
             if count > 0 {
                 voxelizeTile(
-                    UnsafeBufferPointer(start: tileLists.pointer + start, count: count), plan,
+                    UnsafeBufferPointer(start: tileLists.pointer + start, count: count), plan, column: column,
                     x: origin.x, y: origin.y, z: (firstTile + tile) * height, into: band)
             }
         }
@@ -69,7 +70,7 @@ struct ColumnVoxelizer: ~Copyable {
         firstTile: Int, tiles: Int
     ) {
         let usesLines = plan.sign.usesLines
-        lines.begin()
+        signs.begin(plan, column: column)
         zRanges.reserve(list.count)
         tileStarts.reserve(tiles + 1)
         for tile in 0...tiles { tileStarts.pointer[tile] = 0 }
@@ -79,22 +80,14 @@ struct ColumnVoxelizer: ~Copyable {
         for n in 0..<list.count {
             let t = Int(list[n])
             let corners = plan.mesh.corners(t)
-            if usesLines {
-                let weight = plan.sign.weight(t)
-                if weight != 0 { lines.add(corners, weight: weight, x0: origin.x, y0: origin.y) }
-            }
+            if usesLines { signs.add(corners, weight: plan.sign.weight(t)) }
             let (low, high) = zRange(corners, center: center, half: half + plan.limit, limit: plan.limit)
             let first = max(0, Int((low * inverse).rounded(.down)) - firstTile)
             let last = min(tiles - 1, Int((high * inverse).rounded(.down)) - firstTile)
             zRanges.pointer[n] = SIMD2(Int32(first), Int32(last))
             if first <= last { for tile in first...last { tileStarts.pointer[tile + 1] += 1 } }
         }
-        if usesLines {
-            for t in plan.capBins.list(column) {
-                lines.add(plan.caps.corners(Int(t)), weight: 1, x0: origin.x, y0: origin.y)
-            }
-            lines.finish()
-        }
+        if usesLines { signs.finish(plan, column: column) }
         for tile in 0..<tiles { tileStarts.pointer[tile + 1] += tileStarts.pointer[tile] }
         tileLists.reserve(tileStarts.pointer[tiles])
         for n in 0..<list.count {
@@ -128,7 +121,8 @@ struct ColumnVoxelizer: ~Copyable {
     }
 
     private mutating func voxelizeTile(
-        _ list: UnsafeBufferPointer<UInt32>, _ plan: borrowing BandPlan, x: Int, y: Int, z: Int, into band: ColumnBand
+        _ list: UnsafeBufferPointer<UInt32>, _ plan: borrowing BandPlan, column: Int, x: Int, y: Int, z: Int,
+        into band: ColumnBand
     ) {
         let center = Vector3d(Double(x) + 15.5, Double(y) + 15.5, Double(z) + 31.5)
         var toTile = plan.mesh.map
@@ -166,7 +160,9 @@ struct ColumnVoxelizer: ~Copyable {
             var any: UInt64 = 0
             for word in 0..<8 { any |= active[word] }
             guard any != 0 else { continue }
-            decideSign(plan, local: (bx, by), voxel: voxel, active: active, inside: inside)
+            signs.decide(
+                plan, column: column, local: (bx, by), voxel: voxel, active: active, squared: squared.pointer,
+                inside: inside)
             band.values.reserve(band.values.count + 512 + 16)
             let written = ssdf_pack_distances(
                 squared.pointer, active, inside, scale, quantum, most, band.values.pointer + band.values.count)
@@ -244,39 +240,6 @@ struct ColumnVoxelizer: ~Copyable {
                 }
                 let flag: UInt64 = 1 << UInt64(bit)
                 if best <= plan.limit * plan.limit { active[word] |= flag } else { active[word] &= ~flag }
-            }
-        }
-    }
-
-    /// Sets the bits of the voxels that are inside.
-    private mutating func decideSign(
-        _ plan: borrowing BandPlan, local: (x: Int, y: Int), voxel: (x: Int, y: Int, z: Int),
-        active: UnsafeMutablePointer<UInt64>, inside: UnsafeMutablePointer<UInt64>
-    ) {
-        guard plan.sign.usesLines else {
-            for word in 0..<8 { inside[word] = 0 }
-            return
-        }
-        let center = Vector3d(Double(voxel.x) + 3.5, Double(voxel.y) + 3.5, Double(voxel.z) + 3.5)
-        let radius = Double(Self.brickRadius) + 1e-3
-        guard let residual = plan.sign.residual, residual.mayDecide(within: radius, of: center) else {
-            lines.brick(x: local.x, y: local.y, z: voxel.z, inside: inside)
-            return
-        }
-        lines.windings(x: local.x, y: local.y, z: voxel.z, into: windings.pointer)
-        let winding = residual.around(center, radius: radius, near: &nearTriangles)
-        for word in 0..<8 {
-            var bits = active[word]
-            inside[word] = 0
-            while bits != 0 {
-                let bit = bits.trailingZeroBitCount
-                bits &= bits - 1
-                let p = Vector3d(Double(voxel.x + word), Double(voxel.y + bit >> 3), Double(voxel.z + bit & 7))
-                // Inside where (closed winding) - (winding of what closed it) ≥ ½.
-                let threshold = Double(windings.pointer[word * 64 + bit]) - 0.5
-                if residual.isAtMost(threshold, at: p, local: winding, near: nearTriangles) {
-                    inside[word] |= 1 << UInt64(bit)
-                }
             }
         }
     }

@@ -4,8 +4,10 @@ import SSDFVolume
 /// How `SignChoice.auto` understands a mesh.
 ///
 /// 1. Faces are joined into patches, each turned one way (`SurfacePatches`).
-/// 2. Patches that touch at their open edges are one body. The loops in which a body is open are closed, small ones by
-///    triangles, large ones so that the smooth winding number decides. A body whose caps are small beside it is solid.
+/// 2. Patches that touch at their open edges are one body. The loops in which a body is open are closed: the rim of a
+///    flat base in its plane (`FlatBase`), other small ones by triangles, large ones so that the smooth winding number
+///    decides. Where the nearest of the surface is the rim of a larger hole, the surface is taken to go on as it does
+///    before it (`SurfaceRims`). A body whose caps are small beside it is solid.
 /// 3. A solid body is turned outwards; inside another solid, inwards; inside that, outwards again.
 /// 4. Bodies that are not solid count with their smooth winding number when it tells their two sides apart (a box of
 ///    loose plates); otherwise they have no inside, and only their distance counts.
@@ -18,7 +20,6 @@ extension SignPlan {
         var patches = SurfacePatches(mesh)
         let bodies = Bodies(patches, largestCapShare: largestCapShare)
         let flips = bodies.orientations()
-        patches.flip { flips[bodies.bodyOf[$0]] }
         var plan = SignPlan()
         plan.usesLines = true
         plan.method = .winding
@@ -32,6 +33,10 @@ extension SignPlan {
                 }
             }
         }
+        plan.rims = SurfaceRims(
+            bodies.bodies.filter(\.isSolid).flatMap(\.rims), patches, faces: bodies.faces, map: map
+        ) { flips[bodies.bodyOf[$0]] }
+        patches.flip { flips[bodies.bodyOf[$0]] }
         var confidence = patches.agreement * bodies.solidity
         let hasSheets = bodies.bodies.contains { !$0.isSolid }
         if hasSheets {

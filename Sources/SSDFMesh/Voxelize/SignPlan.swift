@@ -15,6 +15,8 @@ struct SignPlan: Sendable {
     var caps = TriangleMesh()
     /// Its winding number is subtracted.
     var residual: WindingTree?
+    /// Where voxels are on the side of the surface's continuation.
+    var rims = SurfaceRims()
     /// Whether the mesh was found to have no inside.
     var hasNoInside = false
     var method = GridMetadata.SignMethod.none

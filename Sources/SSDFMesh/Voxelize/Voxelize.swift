@@ -24,14 +24,17 @@ package func voxelize(_ mesh: TriangleMesh, options: VoxelizeOptions) throws(Fai
     var volume: SparseVolume?
     mesh.withIndexedTriangles(grid.sourceToIndex) { triangles in
         plan.caps.withIndexedTriangles(grid.sourceToIndex) { caps in
-            volume = band(triangles, caps: caps, grid: grid, sign: plan, options: options)
+            plan.rims.edges.withIndexedTriangles(grid.sourceToIndex) { rims in
+                volume = band(triangles, caps: caps, rims: rims, grid: grid, sign: plan, options: options)
+            }
         }
     }
     return volume!
 }
 
 private func band(
-    _ mesh: IndexedTriangles, caps: IndexedTriangles, grid: VoxelGrid, sign: SignPlan, options: VoxelizeOptions
+    _ mesh: IndexedTriangles, caps: IndexedTriangles, rims: IndexedTriangles, grid: VoxelGrid, sign: SignPlan,
+    options: VoxelizeOptions
 ) -> SparseVolume {
     // A hair more than the half width, so that rounding of the bins can lose nothing.
     let reach = options.halfWidth + 1e-3
@@ -40,7 +43,8 @@ private func band(
         mesh: mesh, grid: grid, columns: columns,
         bins: ColumnBins(mesh, reach: reach, grid: columns, threads: options.threads),
         limit: options.halfWidth, sign: sign, caps: caps,
-        capBins: ColumnBins(caps, reach: 0, grid: columns, threads: options.threads))
+        capBins: ColumnBins(caps, reach: 0, grid: columns, threads: options.threads), rims: rims,
+        rimBins: ColumnBins(rims, reach: reach, grid: columns, threads: options.threads))
     let assembly = BandAssembly(layers: columns.countX, columnsInLayer: columns.countY)
     let workers = (0..<options.threads).map { _ in Worker() }
     let done = Atomic<Int>(0)

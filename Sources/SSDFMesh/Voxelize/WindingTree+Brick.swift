@@ -11,6 +11,9 @@ struct LocalWinding {
     var gradient = Vector3d.zero
     /// Bound on the error of `value + gradient · (p - center)` anywhere in the ball.
     var error = 0.0
+
+    /// Whether the winding number, less that of triangles listed apart, stays nearer to 0 than to ±½ within `radius`.
+    func staysSmall(within radius: Double) -> Bool { abs(value) + gradient.length * radius + error < 0.499 }
 }
 
 extension WindingTree {
@@ -26,38 +29,22 @@ extension WindingTree {
         let tolerance = 2e-3 * Self.fourPi
         var local = LocalWinding(center: center)
         near.count = 0
-        nodes.withUnsafeBufferPointer { nodes in
-            guard !nodes.isEmpty else { return }
-            withUnsafeTemporaryAllocation(of: Int32.self, capacity: 128) { stack in
-                var depth = 1
-                stack[0] = 0
-                while depth > 0 {
-                    depth -= 1
-                    let index = Int(stack[depth])
-                    let node = nodes[index]
-                    let d = node.center - center
-                    let r = d.length
-                    let gap = r - node.radius
-                    let clear = gap - radius
-                    let gap4 = gap * gap * gap * gap
-                    let clear4 = clear * clear * clear * clear
-                    let bound =
-                        3 * node.spread / gap4
-                        + (6 * radius * node.radius + 3 * radius * radius) * node.totalArea / clear4
-                    if clear > 0, bound <= tolerance {
-                        let (value, gradient) = node.expansion(d, r)
-                        local.value += value
-                        local.gradient += gradient
-                        local.error += bound
-                    } else if node.count > 0 {
-                        for t in node.first..<node.first + node.count { near.append(t) }
-                    } else {
-                        stack[depth] = node.right
-                        stack[depth + 1] = Int32(index + 1)
-                        depth += 2
-                    }
-                }
-            }
+        walk(from: center) { node, _, r in
+            let gap = r - node.pointee.radius
+            let clear = gap - radius
+            let gap4 = gap * gap * gap * gap
+            let clear4 = clear * clear * clear * clear
+            let bound =
+                3 * node.pointee.spread / gap4
+                + (6 * radius * node.pointee.radius + 3 * radius * radius) * node.pointee.totalArea / clear4
+            return clear > 0 && bound <= tolerance ? bound : nil
+        } far: { node, d, r, bound in
+            let (value, gradient) = node.pointee.expansion(d, r)
+            local.value += value
+            local.gradient += gradient
+            local.error += bound
+        } near: { triangles in
+            for t in triangles { near.append(Int32(t)) }
         }
         local.value /= Self.fourPi
         local.gradient /= Self.fourPi

@@ -132,63 +132,60 @@ final class WindingTree: Sendable {
     private func estimate(_ p: Vector3d, tolerance: Double) -> (winding: Double, error: Double) {
         var sum = 0.0
         var error = 0.0
-        nodes.withUnsafeBufferPointer { nodes in
-            corners.withUnsafeBufferPointer { corners in
-                guard !nodes.isEmpty else { return }
-                withUnsafeTemporaryAllocation(of: Int32.self, capacity: 128) { stack in
-                    var depth = 1
-                    stack[0] = 0
-                    while depth > 0 {
-                        depth -= 1
-                        let index = Int(stack[depth])
-                        let node = nodes[index]
-                        let d = node.center - p
-                        let r2 = d.lengthSquared
-                        let r = r2.squareRoot()
-                        let gap = r - node.radius
-                        let gap2 = gap * gap
-                        let bound = 3 * node.spread / (gap2 * gap2)
-                        if gap > 0, bound <= tolerance * Self.fourPi {
-                            sum += node.expansion(d, r).value
-                            error += bound
-                        } else if node.count > 0 {
-                            for t in Int(node.first)..<Int(node.first + node.count) {
-                                let (a, b, c) = corners[t]
-                                sum += solidAngle(a - p, b - p, c - p)
-                            }
-                        } else {
-                            stack[depth] = node.right
-                            stack[depth + 1] = Int32(index + 1)
-                            depth += 2
-                        }
-                    }
+        corners.withUnsafeBufferPointer { corners in
+            walk(from: p) { node, _, r in
+                let gap = r - node.pointee.radius
+                let gap2 = gap * gap
+                let bound = 3 * node.pointee.spread / (gap2 * gap2)
+                return gap > 0 && bound <= tolerance * Self.fourPi ? bound : nil
+            } far: { node, d, r, bound in
+                sum += node.pointee.expansion(d, r).value
+                error += bound
+            } near: { triangles in
+                for t in triangles {
+                    let (a, b, c) = corners[t]
+                    sum += solidAngle(a - p, b - p, c - p)
                 }
             }
         }
         return (sum / Self.fourPi, error / Self.fourPi)
     }
 
-    /// Whether the winding number may reach ±½ somewhere within `radius` of `center`.
-    func mayDecide(within radius: Double, of center: Vector3d) -> Bool {
-        guard !nodes.isEmpty else { return false }
-        var sum = 0.0
-        var stack = [0]
-        while let index = stack.popLast() {
-            let node = nodes[index]
-            let gap = (node.center - center).length - node.radius - radius
-            let bound = gap > 0 ? node.totalArea / (Self.fourPi * gap * gap) : .infinity
-            if bound < 0.02 {
-                sum += bound
-            } else if node.count > 0 {
-                // No triangle is seen under more than half of all directions.
-                sum += min(bound, 0.5 * Double(node.count))
-            } else {
-                stack.append(Int(node.right))
-                stack.append(index + 1)
+    /// Calls `far` for groups of triangles that together with those given to `near` are all of them.
+    ///
+    /// - Parameters:
+    ///   - accept: a bound on the error of a group's expansion, given the way to its centre and the length of that; nil
+    ///     when the group is to be opened.
+    ///   - far: the group, the way and the distance to its centre, and the bound.
+    ///   - near: triangles of a leaf that was not accepted.
+    @inline(__always)
+    func walk(
+        from p: Vector3d, accept: (UnsafePointer<Node>, Vector3d, Double) -> Double?,
+        far: (UnsafePointer<Node>, Vector3d, Double, Double) -> Void, near: (Range<Int>) -> Void
+    ) {
+        nodes.withUnsafeBufferPointer { nodes in
+            guard let first = nodes.baseAddress else { return }
+            withUnsafeTemporaryAllocation(of: Int32.self, capacity: 128) { stack in
+                var depth = 1
+                stack[0] = 0
+                while depth > 0 {
+                    depth -= 1
+                    let index = Int(stack[depth])
+                    let node = first + index
+                    let d = node.pointee.center - p
+                    let r = d.length
+                    if let bound = accept(node, d, r) {
+                        far(node, d, r, bound)
+                    } else if node.pointee.count > 0 {
+                        near(Int(node.pointee.first)..<Int(node.pointee.first + node.pointee.count))
+                    } else {
+                        stack[depth] = node.pointee.right
+                        stack[depth + 1] = Int32(index + 1)
+                        depth += 2
+                    }
+                }
             }
-            if sum >= 0.499 { return true }
         }
-        return false
     }
 }
 

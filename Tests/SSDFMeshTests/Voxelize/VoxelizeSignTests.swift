@@ -13,119 +13,102 @@ import Testing
 /// Which side voxels are on, measured as the share of the band's voxels more than 0.05 voxel from the surface whose sign
 /// is wrong.
 @Suite struct VoxelizeSignTests {
-    /// The sign a closed, oriented mesh gives, by crossings of rays through a `TriangleBVH`.
-    struct Reference {
-        let bvh: TriangleBVH
+    /// Most of the band that may be on the wrong side.
+    static let allowed = 0.0005
 
-        init(_ mesh: TriangleMesh) { bvh = TriangleBVH(mesh, threads: 2) }
+    /// Whether to try every mesh at 256, which takes minutes.
+    static let isLong = getenv("SSDF_LONG_TESTS") != nil
 
-        func isInside(_ p: Vector3d) -> Bool {
-            // A slanted direction: no fixture has faces or edges along it.
-            let ray = Ray(origin: Vector3f(p), direction: Vector3f(0.5773, 0.3127, 0.7543))
-            return bvh.hits(ray).reduce(0) { $0 + ($1.enters ? -1 : 1) } >= 1
-        }
-    }
-
-    static func wrongShare(
+    static func errors(
         _ mesh: TriangleMesh, clean: TriangleMesh, resolution: Int, sign: SignChoice = .auto
-    ) throws -> (share: Double, method: String, confidence: Double) {
+    ) throws -> SignErrors {
         var options = VoxelizeOptions()
         options.resolution = resolution
         options.sign = sign
         options.threads = 2
-        let volume = try voxelize(mesh, options: options)
-        let reference = Reference(clean)
-        let toSource = volume.metadata.worldToSource.composed(after: volume.metadata.indexToWorld)
-        let skip = Float(0.05 * volume.metadata.voxelSize)
-        let counts = parallelMap(volume.brickCount, threads: 2, grain: 8) { brick -> SIMD2<Int> in
-            var counts = SIMD2<Int>()
-            for bit in 0..<512 {
-                guard let row = volume.row(brick: brick, bit: bit) else { continue }
-                let value = volume.values.pointer[row]
-                guard abs(value) > skip else { continue }
-                let voxel = volume.bricks.pointer[brick].voxel(atBit: bit)
-                counts.x += 1
-                if (value < 0) != reference.isInside(toSource(voxel.point)) { counts.y += 1 }
-            }
-            return counts
+        return try SignErrors(mesh, clean: clean, options: options)
+    }
+
+    @Test(arguments: FixtureMesh.clean.map(\.name), Breakage.allCases.filter { $0 != .openBase })
+    func autoIsRightOnBrokenFixtures(name: String, breakage: Breakage) throws {
+        guard let (mesh, clean) = breakage.applied(to: FixtureMesh.named(name).mesh) else { return }
+        let errors = try Self.errors(mesh, clean: clean, resolution: Self.isLong ? 256 : 64)
+        #expect(errors.share <= Self.allowed, "\(name), \(breakage): \(errors)")
+    }
+
+    static let scans = [
+        "armadillo.obj", "fandisk.obj", "rocker-arm.obj", "nefertiti.obj", "gears.stl", "horse_quad.obj",
+        "turbineblade.ply", "decimated-knight.off", "busted.stl", "thingi_1063852.stl", "thingi_73416.stl",
+        "groups.obj", "igea.ply", "self_intersectA.obj",
+    ]
+
+    @Test(arguments: scans, Breakage.allCases.filter { $0 != .openBase })
+    func autoIsRightOnBrokenScans(name: String, breakage: Breakage) throws {
+        guard name == "armadillo.obj" || Self.isLong, let path = SharedData.mesh(name) else { return }
+        guard let (mesh, clean) = breakage.applied(to: try loadMesh(path: path, threads: 2).mesh) else { return }
+        let errors = try Self.errors(mesh, clean: clean, resolution: Self.isLong ? 256 : 96)
+        #expect(errors.share <= Self.allowed, "\(name), \(breakage): \(errors)")
+        if Self.isLong { print("\(name), \(breakage): \(errors)") }
+    }
+
+    /// Meshes whose lowest 6% are not what the rest of them leads to: whole parts, grooves, ribs and folds that turn away,
+    /// walls that end in a plane before the base does.
+    static let unforeseeable: Set = [
+        "many-components", "knot", "fandisk.obj", "gears.stl", "horse_quad.obj", "nefertiti.obj", "turbineblade.ply",
+        "thingi_1063852.stl", "thingi_73416.stl",
+    ]
+
+    /// The surface is taken to go on beyond a rim as it does before it, and flat bases are flat.
+    @Test(arguments: FixtureMesh.clean.map(\.name) + scans)
+    func autoGoesOnBeyondAnOpenBase(name: String) throws {
+        let isFixture = FixtureMesh.clean.contains { $0.name == name }
+        let quick: Set = [
+            "cube", "box-fine", "icosphere", "torus", "cylinder", "hollow-ball", "machined-part", "gear", "thin-wall",
+        ]
+        guard Self.isLong || quick.contains(name) else { return }
+        var whole = TriangleMesh()
+        if isFixture {
+            whole = FixtureMesh.named(name).mesh
+        } else {
+            guard let path = SharedData.mesh(name) else { return }
+            whole = try loadMesh(path: path, threads: 2).mesh
         }
-        let sum = counts.reduce(SIMD2<Int>(), &+)
-        return (
-            Double(sum.y) / Double(max(1, sum.x)), volume.metadata.signMethod.name, volume.metadata.signConfidence
-        )
-    }
-
-    static let classes = ["clean", "faces missing", "faces flipped", "inside out", "self-intersecting", "open base"]
-
-    /// A mesh altered as a class says, with the clean mesh that tells its sign.
-    static func altered(_ mesh: TriangleMesh, _ name: String) -> (altered: TriangleMesh, clean: TriangleMesh) {
-        switch name {
-        case "faces missing": return (mesh.removingFaces(share: 0.02, seed: 7), mesh)
-        case "faces flipped": return (mesh.flippingFaces(share: 1 / 3.0, seed: 8), mesh)
-        case "inside out": return (mesh.insideOut(), mesh)
-        case "self-intersecting":
-            let size = mesh.boundingBox.size
-            let crossing = mesh.selfIntersecting(by: Vector3f(0.11, 0.07, 0.05) * size)
-            return (crossing, crossing)
-        default: return (mesh, mesh)
-        }
-    }
-
-    @Test(arguments: FixtureMesh.clean.map(\.name), classes.dropLast())
-    func autoIsRightOnBrokenFixtures(name: String, kind: String) throws {
-        let (mesh, clean) = Self.altered(FixtureMesh.named(name).mesh, kind)
-        let resolution = getenv("SSDF_LONG_TESTS") != nil ? 256 : 64
-        let result = try Self.wrongShare(mesh, clean: clean, resolution: resolution)
-        #expect(result.share <= 0.0005, "\(name), \(kind): \(result)")
-    }
-
-    @Test(
-        arguments: ["armadillo.obj", "turbineblade.ply", "nefertiti.obj", "fandisk.obj", "rocker-arm.obj"],
-        classes.dropLast())
-    func autoIsRightOnBrokenScans(name: String, kind: String) throws {
-        // One scan always; the sweep over all of them, at 256, takes minutes.
-        guard name == "armadillo.obj" || getenv("SSDF_LONG_TESTS") != nil else { return }
-        guard let path = SharedData.mesh(name) else { return }
-        let whole = try loadMesh(path: path, threads: 2).mesh
-        let (mesh, clean) = Self.altered(whole, kind)
-        let resolution = getenv("SSDF_LONG_TESTS") != nil ? 256 : 96
-        let result = try Self.wrongShare(mesh, clean: clean, resolution: resolution)
-        #expect(result.share <= 0.0005, "\(name), \(kind): \(result)")
-        if getenv("SSDF_LONG_TESTS") != nil { print("\(name), \(kind): \(result)") }
-    }
-
-    /// A base is what a solid stands on: the faces that look down at its lowest.
-    @Test(arguments: ["bowl", "cylinder", "machined-part", "cube"])
-    func autoClosesAnOpenBase(name: String) throws {
-        let clean = name == "bowl" ? TriangleMesh.filledBowl() : FixtureMesh.named(name).mesh
-        let box = clean.boundingBox
-        var mesh = clean
-        mesh.triangles = []
-        for t in 0..<clean.triangleCount {
-            let (a, b, c) = clean.corners(t)
-            let isBase = [a, b, c].allSatisfy { clean.position($0).z <= box.minimum.z + 1e-5 * box.size.z }
-            if !isBase { mesh.addTriangle(UInt32(a), UInt32(b), UInt32(c)) }
-        }
-        #expect(mesh.triangleCount < clean.triangleCount)
-        let result = try Self.wrongShare(mesh, clean: clean, resolution: 128)
-        // The caps of a base that slots and holes run through do not lie where the base was.
-        withKnownIssue("a pierced base is closed in the wrong place", isIntermittent: false) {
-            #expect(result.share <= 0.0005, "\(name): \(result)")
+        let (mesh, clean) = try #require(Breakage.openBase.applied(to: whole))
+        let errors = try Self.errors(mesh, clean: clean, resolution: Self.isLong ? 256 : 128)
+        if Self.isLong { print("\(name), open base: \(errors)") }
+        withKnownIssue("what was cut off is not told by what is left") {
+            #expect(errors.share <= Self.allowed, "\(name): \(errors)")
         } when: {
-            name == "machined-part"
+            Self.isLong && Self.unforeseeable.contains(name)
         }
+    }
+
+    @Test func aBowlIsClosedWhereItStands() throws {
+        let errors = try Self.errors(FixtureMesh.named("bowl").mesh, clean: .filledBowl(), resolution: 128)
+        #expect(errors.share <= Self.allowed, "\(errors)")
+    }
+
+    /// A third of the faces turned round leaves two thirds that agree.
+    @Test func confidenceTellsHowFacesAgree() throws {
+        let mesh = TriangleMesh.icosphere(radius: 0.8, frequency: 24)
+        let whole = try Self.errors(mesh, clean: mesh, resolution: 32)
+        #expect(whole.confidence == 1)
+        let flipped = try Self.errors(mesh.flippingFaces(share: 1 / 3.0, seed: 8), clean: mesh, resolution: 32)
+        #expect(abs(flipped.confidence - 2 / 3.0) < 0.03, "\(flipped)")
+        let open = try Self.errors(mesh.withoutBase(), clean: mesh, resolution: 32)
+        #expect(open.confidence < 0.99 && open.confidence > 0.9, "\(open)")
     }
 
     @Test(arguments: [("overlapping-spheres", "winding"), ("fat-knot", "winding"), ("soup", "winding")])
     func autoIsRightOnAwkwardFixtures(name: String, method: String) throws {
         let mesh = FixtureMesh.named(name).mesh
-        let result = try Self.wrongShare(mesh, clean: mesh, resolution: 96)
+        let result = try Self.errors(mesh, clean: mesh, resolution: 96)
         #expect(result.share <= 0.0005 && result.method == method, "\(name): \(result)")
     }
 
     @Test func aCavityStaysOneWhicheverWayItsWallFaces() throws {
         let mesh = FixtureMesh.named("hollow-ball-outward").mesh
-        let result = try Self.wrongShare(mesh, clean: .hollowBall(), resolution: 64)
+        let result = try Self.errors(mesh, clean: .hollowBall(), resolution: 64)
         #expect(result.share == 0, "\(result)")
     }
 
@@ -169,7 +152,7 @@ import Testing
             case "inside-out": .icosphere(radius: 0.8, frequency: 16)
             default: FixtureMesh.named(name).mesh
             }
-        let result = try Self.wrongShare(
+        let result = try Self.errors(
             FixtureMesh.named(name).mesh, clean: clean, resolution: 64, sign: .flood)
         #expect(result.share <= 0.003 && result.method == "flood", "\(name): \(result)")
     }
@@ -177,7 +160,7 @@ import Testing
     @Test(arguments: FixtureMesh.clean.map(\.name))
     func parityIsRightOnCleanMeshes(name: String) throws {
         let mesh = FixtureMesh.named(name).mesh
-        let result = try Self.wrongShare(
+        let result = try Self.errors(
             mesh.flippingFaces(share: 0.5, seed: 1), clean: mesh, resolution: 64, sign: .parity)
         #expect(result.share == 0 && result.method == "parity" && result.confidence == 1, "\(name): \(result)")
     }

@@ -1,0 +1,109 @@
+import SSDFCore
+
+/// Tells which voxels of a column are inside, as a `SignPlan` says.
+struct ColumnSigns: ~Copyable {
+    /// Half the diagonal of a brick's voxel centres, and a hair.
+    private static let brickRadius = 6.0632
+
+    private var lines = WindingLines()
+    private var origin = (x: 0, y: 0)
+    private var windings = ScratchBuffer<Int32>(capacity: 512)
+    private var nearTriangles = ScratchBuffer<Int32>()
+    private var nearRims = ScratchBuffer<UInt32>()
+
+    init() {}
+
+    mutating func begin(_ plan: borrowing BandPlan, column: Int) {
+        origin = plan.columns.origin(column)
+        lines.begin()
+    }
+
+    /// Adds a triangle of the column that counts `weight` times.
+    mutating func add(_ corners: (Vector3d, Vector3d, Vector3d), weight: Int) {
+        if weight != 0 { lines.add(corners, weight: weight, x0: origin.x, y0: origin.y) }
+    }
+
+    /// Adds the caps; to be called after all triangles of the column and before `decide`.
+    mutating func finish(_ plan: borrowing BandPlan, column: Int) {
+        for t in plan.capBins.list(column) {
+            lines.add(plan.caps.corners(Int(t)), weight: 1, x0: origin.x, y0: origin.y)
+        }
+        lines.finish()
+    }
+
+    /// Sets the bits of a brick's voxels that are inside. Bricks above each other must be asked for from the lowest up.
+    /// - Parameters:
+    ///   - local: the brick's first voxel in the column; `voxel`: in the grid.
+    ///   - active: eight words, the voxels whose bits matter.
+    ///   - squared: `[512]` squared distances from the surface, voxels, of the active ones.
+    mutating func decide(
+        _ plan: borrowing BandPlan, column: Int, local: (x: Int, y: Int), voxel: (x: Int, y: Int, z: Int),
+        active: UnsafePointer<UInt64>, squared: UnsafePointer<Float>, inside: UnsafeMutablePointer<UInt64>
+    ) {
+        guard plan.sign.usesLines else {
+            for word in 0..<8 { inside[word] = 0 }
+            return
+        }
+        let center = Vector3d(Double(voxel.x) + 3.5, Double(voxel.y) + 3.5, Double(voxel.z) + 3.5)
+        findRims(plan, column: column, center: center)
+        var winding = LocalWinding()
+        var isSmooth = false
+        if let residual = plan.sign.residual {
+            winding = residual.around(center, radius: Self.brickRadius, near: &nearTriangles)
+            isSmooth = nearTriangles.count > 0 || !winding.staysSmall(within: Self.brickRadius)
+        }
+        guard isSmooth || nearRims.count > 0 else {
+            lines.brick(x: local.x, y: local.y, z: voxel.z, inside: inside)
+            return
+        }
+        lines.windings(x: local.x, y: local.y, z: voxel.z, into: windings.pointer)
+        for word in 0..<8 {
+            var bits = active[word]
+            inside[word] = 0
+            while bits != 0 {
+                let bit = bits.trailingZeroBitCount
+                bits &= bits - 1
+                let p = Vector3d(Double(voxel.x + word), Double(voxel.y + bit >> 3), Double(voxel.z + bit & 7))
+                let closed = windings.pointer[word * 64 + bit]
+                var isInside = closed >= 1
+                if (closed == 0 || closed == 1), let side = side(p, plan, squared: Double(squared[word * 64 + bit])) {
+                    isInside = side
+                } else if isSmooth {
+                    // Inside where (closed winding) - (winding of what closed it) ≥ ½.
+                    isInside = plan.sign.residual!.isAtMost(
+                        Double(closed) - 0.5, at: p, local: winding, near: nearTriangles)
+                }
+                if isInside { inside[word] |= 1 << UInt64(bit) }
+            }
+        }
+    }
+
+    /// Lists the rims' edges that may be the nearest of the surface to voxels of a brick.
+    private mutating func findRims(_ plan: borrowing BandPlan, column: Int, center: Vector3d) {
+        nearRims.count = 0
+        let reach = plan.limit + Self.brickRadius
+        for edge in plan.rimBins.list(column) {
+            let (a, b, _) = plan.rims.corners(Int(edge))
+            if (SurfaceRims.nearest(center, a, b) - center).lengthSquared <= reach * reach { nearRims.append(edge) }
+        }
+    }
+
+    /// The side of the surface's continuation that a voxel is on, when its nearest point of the surface is on a rim.
+    private func side(_ p: Vector3d, _ plan: borrowing BandPlan, squared: Double) -> Bool? {
+        // Where the nearest point is a corner of the rim, two edges have it, and both are asked.
+        var nearest = Double.infinity
+        var height = 0.0
+        for n in 0..<nearRims.count {
+            let edge = Int(nearRims.pointer[n])
+            let (a, b, _) = plan.rims.corners(edge)
+            let q = SurfaceRims.nearest(p, a, b)
+            let distance = (p - q).lengthSquared
+            guard distance <= nearest * (1 + 1e-9) else { continue }
+            let quadric = plan.sign.rims.quadrics[edge]
+            let own = quadric(p) - quadric(q)
+            height = distance < nearest * (1 - 1e-9) ? own : height + own
+            nearest = min(nearest, distance)
+        }
+        return nearest <= squared * (1 + 1e-4) + 1e-4 ? height < 0 : nil
+    }
+}
