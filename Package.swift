@@ -96,6 +96,9 @@ let package = Package(
             path: "Tests/Benchmarks/neural", exclude: ["peers", "run"], swiftSettings: swift6),
 
         .executableTarget(
+            name: "remesh-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/remesh",
+            exclude: ["run"], swiftSettings: swift6),
+        .executableTarget(
             name: "extract-benchmark", dependencies: ["SSDFCore", "SSDFMesh", "SSDFVolume"],
             path: "Tests/Benchmarks/extract", exclude: ["run"], swiftSettings: swift6),
 

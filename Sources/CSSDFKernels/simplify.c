@@ -60,7 +60,7 @@ INLINE void multiply(const float *a, const float *v, float *out) {
 // ---- quadrics
 
 // The isotropic part of a plane's quadric: small against the plane, large against rounding.
-static const float isotropy = 2e-5f;
+static const float isotropy = 1e-5f;
 
 INLINE void add_plane(vertex *v, const float *unit, float weight) {
     const float soft = weight * isotropy;
@@ -295,6 +295,112 @@ INLINE void rewind_border(struct mesh *m, vertex *v) {
     v->outgoing = h;
 }
 
+// ---- flips
+
+// The greatest cosine among the angles of a triangle: that of its smallest. 1 for a triangle without area.
+INLINE float sharpest(const float *a, const float *b, const float *c) {
+    float d[3], e[3], f[3];
+    subtract(b, a, d);
+    subtract(c, b, e);
+    subtract(a, c, f);
+    float dd = dot(d, d), ee = dot(e, e), ff = dot(f, f);
+    if (!(dd > 0 && ee > 0 && ff > 0)) return 1;
+    float s = -dot(d, f) / sqrtf(dd * ff), t = -dot(d, e) / sqrtf(dd * ee), u = -dot(e, f) / sqrtf(ee * ff);
+    return fminf(fmaxf(fmaxf(s, t), u), 1);
+}
+
+INLINE int are_joined(const struct mesh *m, uint32_t a, uint32_t b) {
+    uint32_t start = m->vertices[a].outgoing, h = start;
+    do {
+        if (m->corner[next_of(h)] == b || m->corner[previous_of(h)] == b) return 1;
+        h = m->twin[previous_of(h)];
+    } while (h != NONE && h != start);
+    return 0;
+}
+
+// The squared distance that the surface has come from its planes at a vertex, as its quadric remembers it.
+INLINE float strayed(const vertex *v) {
+    float weight = v->a[0] + v->a[3] + v->a[5];
+    return weight > 0 ? v->c / weight : 0;
+}
+
+// Turns the edge of h where that makes the smallest angle larger and moves the surface no farther than it has moved
+// already. Returns whether it did.
+INLINE int flip(struct mesh *m, uint32_t h, float sharp_cosine) {
+    uint32_t o = m->twin[h];
+    uint32_t hn = next_of(h), hp = previous_of(h), on = next_of(o), op = previous_of(o);
+    uint32_t ui = m->corner[h], vi = m->corner[o], ai = m->corner[hp], bi = m->corner[op];
+    vertex *u = m->vertices + ui, *v = m->vertices + vi, *a = m->vertices + ai, *b = m->vertices + bi;
+    const float *pu = u->position, *pv = v->position, *pa = a->position, *pb = b->position;
+    float now = fmaxf(sharpest(pu, pv, pa), sharpest(pv, pu, pb));
+    if (!(now > sharp_cosine)) return 0;
+    if (((u->flags | v->flags | a->flags | b->flags) & SSDF_VERTEX_LOCKED) || ai == bi) return 0;
+    if (u->valence <= 3 || v->valence <= 3 || a->valence == UINT16_MAX || b->valence == UINT16_MAX) return 0;
+    float then = fmaxf(sharpest(pb, pa, pu), sharpest(pa, pb, pv));
+    if (!(then < now - 0.002f) && !(now > 0.9999999f && then < now)) return 0;
+    float d[3], e[3], f[3], n[3], first[3], second[3];
+    subtract(pv, pu, d);
+    subtract(pb, pa, e);
+    subtract(pa, pu, f);
+    cross(d, e, n);
+    // How far the two diagonals pass from each other is how far the surface moves.
+    float off = dot(f, n), nn = dot(n, n), shorter = fminf(dot(d, d), dot(e, e));
+    float most = fmaxf(fmaxf(strayed(u), strayed(v)), fmaxf(strayed(a), strayed(b)));
+    if (!(off * off <= 1.6f * most * nn + 1e-6f * shorter * nn)) return 0;
+    float before[3], other[3];
+    cross(d, f, before);
+    subtract(pb, pu, f);
+    cross(f, d, other);
+    for (int x = 0; x < 3; x++) before[x] += other[x];
+    subtract(pu, pb, f);
+    cross(e, f, first);
+    for (int x = 0; x < 3; x++) first[x] = -first[x];
+    subtract(pv, pb, f);
+    cross(e, f, second);
+    float s = dot(before, first), t = dot(before, second), bb = dot(before, before);
+    // No face may turn by more than 45° against the two it takes the place of.
+    if (!(s > 0 && t > 0 && s * s > 0.5f * bb * dot(first, first) && t * t > 0.5f * bb * dot(second, second))) return 0;
+    if (are_joined(m, ai, bi)) return 0;
+    uint32_t va = m->twin[hn], au = m->twin[hp], ub = m->twin[on], bv = m->twin[op];
+    // h becomes b → a in the triangle (b, a, u), o becomes a → b in (a, b, v).
+    m->corner[h] = bi;
+    m->corner[hn] = ai;
+    m->corner[hp] = ui;
+    m->corner[o] = ai;
+    m->corner[on] = bi;
+    m->corner[op] = vi;
+    m->twin[hn] = m->twin[hp] = m->twin[on] = m->twin[op] = NONE;
+    glue(m, hn, au);
+    glue(m, hp, ub);
+    glue(m, on, bv);
+    glue(m, op, va);
+    u->outgoing = hp;
+    v->outgoing = op;
+    a->outgoing = hn;
+    b->outgoing = on;
+    rewind_border(m, u);
+    rewind_border(m, v);
+    rewind_border(m, a);
+    rewind_border(m, b);
+    u->valence--;
+    v->valence--;
+    a->valence++;
+    b->valence++;
+    return 1;
+}
+
+// Flips until nothing changes, four sweeps at most.
+INLINE void flip_all(struct mesh *m, float sharp_cosine) {
+    for (int sweep = 0; sweep < 4; sweep++) {
+        uint32_t flips = 0;
+        for (uint32_t h = 0; h < 4 * m->triangle_count; h++) {
+            if ((h & 3) == 3 || m->corner[h] == NONE || m->twin[h] == NONE || m->twin[h] < h) continue;
+            flips += (uint32_t)flip(m, h, sharp_cosine);
+        }
+        if (flips == 0) break;
+    }
+}
+
 // ---- queue
 
 INLINE uint32_t bucket_of(float cost) {
@@ -336,7 +442,11 @@ INLINE enum outcome collapse(
     }
     if (!links_agree(m, u, v, marker, is_border_edge ? 1 : 2)) return TOPOLOGY;
     uint32_t t0 = h >> 2, t1 = is_border_edge ? NONE : other >> 2;
-    if (!fan_survives(m, u, x, t0, t1, least_shape) || !fan_survives(m, v, x, t0, t1, least_shape)) return SHAPE;
+    // Ends at one place become one without any face moving, which must not fail for the faces without area around them.
+    int moves = 0;
+    for (int i = 0; i < 3; i++) moves |= u->position[i] != x[i] || v->position[i] != x[i];
+    if (moves && (!fan_survives(m, u, x, t0, t1, least_shape) || !fan_survives(m, v, x, t0, t1, least_shape)))
+        return SHAPE;
 
     uint32_t g = u->outgoing;
     do {
@@ -400,6 +510,8 @@ INLINE void run(struct ssdf_simplify_block *block) {
     connect(&m);
     add_borders(&m);
 
+    // Faces without area let no edge near them be collapsed.
+    if (block->sharp_cosine < 1) flip_all(&m, 0.9999999f);
     for (int i = 0; i < BUCKETS; i++) m.head[i] = NONE;
     uint32_t last = bucket_of(block->threshold), bucket = last + 1;
     float place[3];
@@ -450,6 +562,7 @@ INLINE void run(struct ssdf_simplify_block *block) {
         }
     }
     block->highest = highest;
+    if (block->sharp_cosine < 1) flip_all(&m, block->sharp_cosine);
     for (uint32_t v = 0; v < m.vertex_count; v++) {
         uint32_t root = v;
         while (block->parent[root] != root) root = block->parent[root];

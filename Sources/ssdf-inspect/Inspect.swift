@@ -30,8 +30,8 @@ struct Inspect: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if pictures.isWanted, files.count > 1 {
-            throw ValidationError("a picture shows one file, not \(files.count)")
+        if pictures.png != nil, files.count > 1 {
+            throw ValidationError("--slice pictures one file, not \(files.count)")
         }
         if files.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once") }
     }
@@ -39,7 +39,7 @@ struct Inspect: Tool {
     func run() throws {
         let session = try common.session(tool: Self.toolName)
         if files.count == 1 { try checkInput(files[0]) }
-        let outputs = try pictures.open()
+        var outputs = try pictures.open()
         var worst: Failure.Cause?
         for path in files {
             do {
@@ -50,7 +50,7 @@ struct Inspect: Tool {
                     if !holds { worst = worst ?? .checkFailed }
                 }
                 guard !subject.isBroken else { continue }
-                try outputs.draw(subject, options: pictures, session: session)
+                try outputs.draw(subject, options: pictures, files: files.count, session: session)
             } catch let failure as Failure {
                 printError(failure, tool: Self.toolName)
                 // A file that cannot be read fails its check; one that is not there was not checked.
@@ -59,6 +59,7 @@ struct Inspect: Tool {
             }
         }
         if let worst { throw ExitCode(worst.rawValue) }
+        try outputs.finish(options: pictures)
     }
 
     /// Prints the findings. Returns whether there is nothing to complain about.

@@ -35,7 +35,9 @@ struct PictureOptions: ParsableArguments {
     var png: String?
 
     @Option(
-        help: ArgumentHelp("Picture the surface, shaded, in this PNG; - is standard output.", valueName: "picture"),
+        help: ArgumentHelp(
+            "Picture the surface, shaded, in this PNG, several files side by side; - is standard output.",
+            valueName: "picture"),
         completion: .file(extensions: ["png"]))
     var render: String?
 
@@ -70,6 +72,12 @@ struct PictureOptions: ParsableArguments {
         if !azimuth.isFinite { throw ValidationError("--azimuth is \(azimuth), expected a number") }
     }
 
+    /// Columns of a contact sheet that is as wide as it is high, or a row less high.
+    static func columns(of files: Int) -> Int { (1...max(files, 1)).first { $0 * $0 >= files } ?? 1 }
+
+    /// The side of one surface's picture, in pixels.
+    func cell(of files: Int) -> Int { max(1, size / Self.columns(of: files)) }
+
     /// Opens the outputs, before work starts.
     func open() throws(Failure) -> PictureOutputs {
         PictureOutputs(slice: try png.map(outputOf), render: try render.map(outputOf))
@@ -82,16 +90,25 @@ struct PictureOptions: ParsableArguments {
 struct PictureOutputs {
     let slice: Output?
     let render: Output?
+    /// The surfaces pictured so far.
+    private var renders: [RasterImage] = []
 
-    /// Draws and writes the pictures that are wanted.
-    func draw(_ subject: borrowing Inspection, options: PictureOptions, session: Session) throws {
-        if let render {
+    init(slice: Output?, render: Output?) {
+        self.slice = slice
+        self.render = render
+    }
+
+    /// Draws the pictures that are wanted of one of `files` files; the surface's waits for `finish(options:)`.
+    mutating func draw(
+        _ subject: borrowing Inspection, options: PictureOptions, files: Int, session: Session
+    ) throws {
+        if render != nil {
             let mesh = try session.stage("surface") {
                 try subject.surface(grid: options.grid, threads: session.threads)
             }
             var view = RenderOptions()
-            view.width = options.size
-            view.height = options.size
+            view.width = options.cell(of: files)
+            view.height = view.width
             view.azimuth = options.azimuth
             view.elevation = options.elevation
             view.background = options.background == .white ? .white : .transparent
@@ -100,8 +117,7 @@ struct PictureOutputs {
                 SSDFImage.render(
                     positions: mesh.positions, triangles: mesh.triangles, normals: mesh.normals, options: view)
             }
-            try picture.image.writePNG(to: render.sink)
-            try render.commit()
+            renders.append(picture.image)
         }
         if let slice, let plane = options.slice {
             let (metadata, voxels) = try subject.slice(
@@ -112,6 +128,20 @@ struct PictureOutputs {
             ).writePNG(to: slice.sink)
             try slice.commit()
         }
+    }
+
+    /// Writes the picture of the surfaces: of one as it is, of several as a contact sheet.
+    mutating func finish(options: PictureOptions) throws {
+        guard let render, !renders.isEmpty else { return }
+        let columns = PictureOptions.columns(of: renders.count)
+        let background: SIMD4<UInt16> = options.background == .white ? SIMD4(repeating: .max) : .zero
+        let picture =
+            renders.count == 1
+            ? renders[0]
+            : RasterImage.contactSheet(
+                renders, columns: columns, cell: options.cell(of: renders.count), background: background)
+        try picture.writePNG(to: render.sink)
+        try render.commit()
     }
 }
 

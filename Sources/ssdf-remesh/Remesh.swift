@@ -50,18 +50,17 @@ struct Remesh: Tool {
             "\($0.triangleCount) triangles"
         }
         let start = ContinuousClock.now
-        let (result, notes) = try operations.run(on: input, session: session, file: mesh)
+        let outcome = try operations.run(on: input, session: session, file: mesh)
         let elapsed = ContinuousClock.now - start
-        for note in notes { session.warn(note) }
+        for note in outcome.notes { session.warn("\(mesh == "-" ? "standard input" : mesh): \(note)") }
         if json || session.isVerbose {
-            let report = RemeshReport(
-                input: input, output: result, askedFaces: operations.askedFaces(of: input), notes: notes,
-                seconds: elapsed / .seconds(1), threads: session.threads)
-            if json { report.printJSON() } else { session.note(report.text) }
+            let report = remeshReport(
+                input: input, outcome: outcome, seconds: elapsed / .seconds(1), threads: session.threads)
+            if json { writeStandardError("\(report.json)") } else { writeStandardError(report.text) }
         }
         let kind = format ?? (output == "-" ? .ply : MeshFileFormat(path: output) ?? .ply)
         try session.stage("write") {
-            try writeMesh(result, format: kind, threads: session.threads, to: target.sink)
+            try writeMesh(outcome.mesh, format: kind, threads: session.threads, to: target.sink)
             try target.commit()
         }
         if let dependencies {

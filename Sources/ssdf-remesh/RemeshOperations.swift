@@ -5,6 +5,47 @@ import SSDFMesh
 
 /// The operations, in the order they run in.
 struct RemeshOperations: ParsableArguments {
+    @Flag(help: "Weld, drop bad faces, turn faces outward, separate what is not manifold.")
+    var repair = false
+
+    @Option(help: ArgumentHelp("With --repair, weld vertices this near, in the mesh's units.", valueName: "distance"))
+    var weld: Float?
+
+    @Option(
+        help: ArgumentHelp(
+            "Keep some pieces: largest, this many, or those of an area: area=A.", valueName: "which"))
+    var components: ComponentChoice?
+
+    @Flag(name: .customLong("remove-interior"), help: "Drop faces that cannot be seen from outside.")
+    var removeInterior = false
+
+    @Flag(name: .customLong("fill-holes"), help: "Fill holes.")
+    var fillHoles = false
+
+    @Option(
+        name: .customLong("max-hole-edges"),
+        help: ArgumentHelp("With --fill-holes, leave larger holes open.", valueName: "count"))
+    var maxHoleEdges: Int?
+
+    @Option(help: ArgumentHelp("Smooth, this many rounds, without shrinking.", valueName: "rounds"))
+    var smooth: Int?
+
+    @Option(
+        name: .customLong("edge-length"),
+        help: ArgumentHelp("Remesh with even triangles of this edge, in the mesh's units.", valueName: "length"))
+    var edgeLength: Float?
+
+    @Option(
+        name: .customLong("edge-ratio"),
+        help: ArgumentHelp("The same, as a share of the diagonal of the mesh's box.", valueName: "share"))
+    var edgeRatio: Float?
+
+    @Option(help: ArgumentHelp("Remeshing keeps edges whose faces turn by more than this.", valueName: "degrees"))
+    var crease = 40.0
+
+    @Option(help: ArgumentHelp("Rounds of remeshing.", valueName: "rounds"))
+    var iterations = 6
+
     @Option(help: ArgumentHelp("Simplify to this many triangles.", valueName: "count"))
     var faces: Int?
 
@@ -16,9 +57,37 @@ struct RemeshOperations: ParsableArguments {
             "Simplify as far as the surfaces stay this close, in the mesh's units.", valueName: "distance"))
     var error: Float?
 
+    @Flag(help: "Write vertex normals.")
+    var normals = false
+
     func validate() throws {
         if [faces != nil, keep != nil, error != nil].filter({ $0 }).count > 1 {
             throw ValidationError("--faces, --keep and --error exclude each other")
+        }
+        if edgeLength != nil, edgeRatio != nil {
+            throw ValidationError("--edge-length and --edge-ratio exclude each other")
+        }
+        if let weld {
+            if !repair { throw ValidationError("--weld belongs to --repair") }
+            if !(weld >= 0 && weld.isFinite) { throw ValidationError("--weld is \(weld), expected 0 or more") }
+        }
+        if let maxHoleEdges {
+            if !fillHoles { throw ValidationError("--max-hole-edges belongs to --fill-holes") }
+            if maxHoleEdges < 3 {
+                throw ValidationError("--max-hole-edges is \(maxHoleEdges), expected at least 3")
+            }
+        }
+        if let smooth, !(0...10_000).contains(smooth) {
+            throw ValidationError("--smooth is \(smooth), expected 0 to 10000")
+        }
+        for (name, length) in [("--edge-length", edgeLength), ("--edge-ratio", edgeRatio)] {
+            if let length, !(length > 0 && length.isFinite) {
+                throw ValidationError("\(name) is \(length), expected more than 0")
+            }
+        }
+        if !(crease >= 0 && crease <= 180) { throw ValidationError("--crease is \(crease), expected 0 to 180") }
+        if !(1...100).contains(iterations) {
+            throw ValidationError("--iterations is \(iterations), expected 1 to 100")
         }
         if let faces, faces < 1 { throw ValidationError("--faces is \(faces), expected at least 1") }
         if let keep, !(keep > 0 && keep <= 1) { throw ValidationError("--keep is \(keep), expected 0 to 1") }
@@ -33,28 +102,120 @@ struct RemeshOperations: ParsableArguments {
         return error.map { .error($0) }
     }
 
-    /// The triangles that the count or share comes to.
-    func askedFaces(of input: TriangleMesh) -> Int? {
-        faces ?? keep.map { max(1, Int((Double(input.triangleCount) * $0).rounded())) }
+    /// What came of the operations.
+    struct Outcome {
+        var mesh: TriangleMesh
+        /// The triangles that a count or share came to.
+        var askedFaces: Int?
+        /// The edge length that was asked for, in the mesh's units.
+        var askedLength: Float?
+        /// What a person should know about it, one line each.
+        var notes: [String] = []
     }
 
-    /// Runs what was asked for. Returns the mesh and what a person should know about it.
-    func run(on input: TriangleMesh, session: Session, file: String) throws -> (TriangleMesh, [String]) {
-        var mesh = input
-        var notes: [String] = []
+    /// Runs what was asked for.
+    func run(on input: TriangleMesh, session: Session, file: String) throws -> Outcome {
+        var outcome = Outcome(mesh: input)
+        try clean(&outcome, session: session, file: file)
+        if let smooth {
+            var options = SmoothOptions(iterations: smooth)
+            options.threads = session.threads
+            let mesh = outcome.mesh
+            outcome.mesh = try session.stage("smooth", file: file) { try SSDFMesh.smooth(mesh, options: options) }
+        }
+        if let length = edgeLength ?? edgeRatio.map({ $0 * outcome.mesh.boundingBox.size.length }),
+            outcome.mesh.triangleCount > 0
+        {
+            var options = IsotropicOptions(edgeLength: length)
+            options.creaseAngle = crease
+            options.iterations = iterations
+            options.threads = session.threads
+            outcome.askedLength = length
+            let mesh = outcome.mesh
+            outcome.mesh = try session.stage("remesh", file: file) {
+                try remeshIsotropic(mesh, options: options)
+            } outcome: {
+                "\($0.triangleCount) triangles"
+            }
+        }
         if let target {
             var options = SimplifyOptions(target: target)
             options.threads = session.threads
-            let result = try session.stage("simplify") {
+            let mesh = outcome.mesh
+            let result = try session.stage("simplify", file: file) {
                 try simplify(mesh, options: options)
             } outcome: {
                 "\($0.mesh.triangleCount) triangles"
             }
-            mesh = result.mesh
+            outcome.mesh = result.mesh
+            outcome.askedFaces = result.askedFaces
             if let reason = result.stoppedBy {
-                notes.append("\(file): \(mesh.triangleCount) triangles, \(result.askedFaces ?? 0) asked for: \(reason)")
+                outcome.notes.append(
+                    "\(result.mesh.triangleCount) triangles, \(result.askedFaces ?? 0) asked for: \(reason)")
             }
         }
-        return (mesh, notes)
+        if normals { outcome.mesh.normals = vertexNormals(outcome.mesh) }
+        return outcome
+    }
+
+    /// The operations that mend a mesh.
+    private func clean(_ outcome: inout Outcome, session: Session, file: String) throws {
+        if repair {
+            var options = RepairOptions()
+            options.weldDistance = weld ?? 0
+            options.threads = session.threads
+            let mesh = outcome.mesh
+            outcome.mesh = try session.stage("repair", file: file) {
+                try SSDFMesh.repair(mesh, options: options)
+            } outcome: {
+                $0.summary.joined(separator: ", ")
+            }.mesh
+        }
+        if let components {
+            outcome.mesh = try session.stage("components", file: file) {
+                keepComponents(outcome.mesh, components)
+            } outcome: {
+                "\($0.triangleCount) triangles"
+            }
+        }
+        if removeInterior {
+            var options = RemoveInteriorOptions()
+            options.threads = session.threads
+            let mesh = outcome.mesh
+            outcome.mesh = try session.stage("remove-interior", file: file) {
+                try SSDFMesh.removeInterior(mesh, options: options)
+            } outcome: {
+                "\($0.removedTriangles) triangles removed"
+            }.mesh
+        }
+        if fillHoles {
+            var options = FillHolesOptions()
+            options.maximumEdges = maxHoleEdges ?? .max
+            options.threads = session.threads
+            let mesh = outcome.mesh
+            let result = try session.stage("fill-holes", file: file) {
+                SSDFMesh.fillHoles(mesh, options: options)
+            } outcome: {
+                "\($0.filledHoles) holes filled with \($0.addedTriangles) triangles"
+            }
+            outcome.mesh = result.mesh
+            if result.skippedHoles > 0 {
+                outcome.notes.append("\(result.skippedHoles) holes have more than \(maxHoleEdges ?? 0) edges and stay")
+            }
+        }
+    }
+}
+
+extension ComponentChoice: ExpressibleByArgument {
+    package init?(argument: String) {
+        if argument == "largest" {
+            self = .largest
+        } else if let count = Int(argument), count > 0 {
+            self = .count(count)
+        } else if argument.hasPrefix("area="), let area = Double(argument.dropFirst(5)), area >= 0, area.isFinite {
+            self = .leastArea(area)
+        } else {
+            return nil
+        }
     }
 }

@@ -1,43 +1,33 @@
 import SSDFCore
 import SSDFMesh
 
-/// What was asked for and what came out.
-struct RemeshReport {
-    let inputFaces: Int
-    let faces: Int
-    let askedFaces: Int?
-    let notes: [String]
-    let seconds: Double
-    let distance: MeshDistance
-    let quality: TriangleQuality
-
-    init(
-        input: TriangleMesh, output: TriangleMesh, askedFaces: Int?, notes: [String], seconds: Double, threads: Int
-    ) {
-        inputFaces = input.triangleCount
-        faces = output.triangleCount
-        self.askedFaces = askedFaces
-        self.notes = notes
-        self.seconds = seconds
-        distance = MeshDistance(input, output, threads: threads)
-        quality = TriangleQuality(output)
-    }
-
-    var text: String {
-        "\(inputFaces) to \(faces) triangles, Hausdorff distance \(distance.hausdorff), mean distance \(distance.mean), "
-            + "minimum angle \(quality.minimumAngle)°"
-    }
-
-    /// One object on one line of standard error. Distances in the mesh's units, angles in degrees.
-    func printJSON() {
-        func number(_ value: Float) -> String { value.isFinite ? "\(value)" : "null" }
-        let text = notes.map { "\"" + $0.filter { $0 != "\"" && $0 != "\\" } + "\"" }.joined(separator: ", ")
-        let line =
-            "{\"asked_faces\": \(askedFaces.map { "\($0)" } ?? "null"), \"input_faces\": \(inputFaces), \"faces\": \(faces), "
-            + "\"hausdorff\": \(number(distance.hausdorff)), \"mean_forward\": \(number(distance.meanForward)), "
-            + "\"mean_backward\": \(number(distance.meanBackward)), \"minimum_angle\": \(number(quality.minimumAngle)), "
-            + "\"angles_below_10\": \(quality.shareBelow10), \"edge_variation\": \(number(quality.edgeVariation)), "
-            + "\"seconds\": \(seconds), \"notes\": [\(text)]}"
-        writeStandardError(line)
-    }
+/// What was asked for and what came out. Distances in the mesh's units, angles in degrees.
+func remeshReport(
+    input: TriangleMesh, outcome: RemeshOperations.Outcome, seconds: Double, threads: Int
+) -> Report {
+    let output = outcome.mesh
+    let distance = MeshDistance(input, output, threads: threads)
+    let quality = TriangleQuality(output)
+    func text(_ value: Float) -> String { rounded(Double(value), digits: 4) }
+    var report = Report(title: "remeshed")
+    report.add("asked_faces", outcome.askedFaces.map { .integer($0) } ?? .null)
+    report.add("asked_edge_length", outcome.askedLength.map { .number(Double($0)) } ?? .null)
+    report.add("input_faces", .integer(input.triangleCount))
+    report.add(
+        "faces", label: "triangles", "\(grouped(input.triangleCount)) to \(grouped(output.triangleCount))",
+        .integer(output.triangleCount))
+    report.add(
+        "hausdorff", label: "largest distance", text(distance.hausdorff), .number(Double(distance.hausdorff)))
+    report.add("mean_distance", label: "mean distance", text(distance.mean), .number(Double(distance.mean)))
+    report.add("mean_forward", .number(Double(distance.meanForward)))
+    report.add("mean_backward", .number(Double(distance.meanBackward)))
+    report.add(
+        "minimum_angle", label: "smallest angle", "\(text(quality.minimumAngle))°",
+        .number(Double(quality.minimumAngle)))
+    report.add("angles_below_10", .number(quality.shareBelow10))
+    report.add("mean_edge", label: "mean edge", text(quality.meanEdge), .number(Double(quality.meanEdge)))
+    report.add("edge_variation", .number(Double(quality.edgeVariation)))
+    report.add("seconds", label: "time", "\(rounded(seconds, digits: 3)) s", .number(seconds))
+    report.add("notes", .array(outcome.notes.map { .string($0) }))
+    return report
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// The commands that the documents show are run as they stand there.
 @Suite struct DocumentTests {
-    @Test(arguments: ["ssdf-voxelize.1", "ssdf-extract.1", "ssdf-inspect.1"])
+    @Test(arguments: ["ssdf-voxelize.1", "ssdf-extract.1", "ssdf-inspect.1", "ssdf-remesh.1"])
     func manPageExamplesRun(page: String) {
         let shell = Shell()
         shell.write("scan.obj", TriangleMesh.scan(frequency: 8).objText)

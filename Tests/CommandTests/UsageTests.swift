@@ -25,10 +25,20 @@ import Testing
         ("ssdf-inspect", "missing expected argument '<file> ...'"),
         ("ssdf-inspect a.ssdf --slice z=1", "--slice and --png belong together"),
         ("ssdf-inspect a.ssdf --png a.png", "--slice and --png belong together"),
-        ("ssdf-inspect a.ssdf b.ssdf --render a.png", "a picture shows one file, not 2"),
+        ("ssdf-inspect a.ssdf b.ssdf --slice z=1 --png a.png", "--slice pictures one file, not 2"),
         ("ssdf-inspect a.ssdf --render a.png --size 8", "--size is 8, expected 16 to 8192"),
         ("ssdf-inspect a.ssdf --render a.png --elevation -91", "--elevation is -91.0, expected -90 to 90"),
         ("ssdf-inspect - -", "standard input can be read once"),
+        ("ssdf-remesh a.ply", "missing expected argument '--output <output>'"),
+        ("ssdf-remesh a.ply -o b.ply --keep 2", "--keep is 2.0, expected 0 to 1"),
+        ("ssdf-remesh a.ply -o b.ply --faces 9 --error 1", "--faces, --keep and --error exclude each other"),
+        (
+            "ssdf-remesh a.ply -o b.ply --edge-length 1 --edge-ratio 1",
+            "--edge-length and --edge-ratio exclude each other"
+        ),
+        ("ssdf-remesh a.ply -o b.ply --weld 0.1", "--weld belongs to --repair"),
+        ("ssdf-remesh a.ply -o b.ply --max-hole-edges 8", "--max-hole-edges belongs to --fill-holes"),
+        ("ssdf-remesh a.ply -o b.ply --components none", "the value 'none' is invalid for '--components <which>'"),
     ])
     func refuses(command: String, message: String) {
         let shell = Shell()
@@ -76,7 +86,7 @@ import Testing
     }
 
     /// The options of a man page are those of `--help`, in both directions.
-    @Test(arguments: ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect", "ssdf-encode", "ssdf-decode"])
+    @Test(arguments: ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect", "ssdf-remesh", "ssdf-encode", "ssdf-decode"])
     func manPageListsTheOptions(tool: String) {
         let shell = Shell()
         let help = options(in: shell.run("\(tool) --help").text) { line in

@@ -41,6 +41,7 @@ struct ssdf_simplify_block {
     uint32_t triangle_count;   // in and out
     uint32_t least_triangles;  // no collapse starts with this many triangles or fewer
     float threshold;           // collapses cost at most this (weight · squared distance)
+    float sharp_cosine;        // edges by angles of a greater cosine are flipped in the end where that costs little; 1: none
     float least_shape;         // a triangle may not fall below this shape (0 … 1, equilateral) unless it improves
     // out: the highest cost paid, and how many collapses were refused by topology and by flipped or thin triangles
     float highest;
@@ -61,6 +62,9 @@ void ssdf_simplify_add_planes(
 // A vertex takes part when it is not locked; its triangles must all be in the block. Vertices whose neighbourhood is
 // not a disc or a half disc are locked here. Every collapse keeps the link condition, so that a 2-manifold stays one
 // with the same topology, and turns no triangle over.
+//
+// With a sharp cosine below 1, edges are flipped where that makes the smallest angle of two triangles larger and moves the
+// surface about as little as the collapses have; triangles without area go so before anything else.
 //
 // Order: a queue of buckets, four to a factor of two in cost, first in first out; a cost that has grown stale is found
 // again when its turn comes. Everything is decided by the block's content alone.

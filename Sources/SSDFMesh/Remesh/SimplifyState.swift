@@ -6,7 +6,13 @@ struct SimplifyState: ~Copyable {
     /// Small enough for a block and its scratch memory to stay in a core's cache.
     private static let blockSize = 4096
 
+    /// Of 20°: edges by smaller angles are flipped in the end where that costs little.
+    private static let sharpCosine: Float = 0.94
+
     private var vertices: Buffer<ssdf_simplify_vertex>
+    /// Where the next order is made: fresh pages cost as much as the sorting.
+    private var spareVertices: Buffer<ssdf_simplify_vertex>
+    private var spareTriangles: Buffer<UInt32>
     private var vertexCount: Int
     private var triangles: Buffer<UInt32>
     private(set) var triangleCount: Int
@@ -27,6 +33,8 @@ struct SimplifyState: ~Copyable {
         vertexCount = mesh.vertexCount
         triangleCount = mesh.triangleCount
         vertices = Buffer(zeros: vertexCount)
+        spareVertices = Buffer(uninitialized: vertexCount)
+        spareTriangles = Buffer(uninitialized: 3 * triangleCount)
         for v in 0..<vertexCount {
             let p = mesh.position(v) * scale
             vertices.pointer[v].position = (p.x, p.y, p.z)
@@ -58,7 +66,7 @@ struct SimplifyState: ~Copyable {
             let cap = min(0.75, 1 - 1.2 * Double(target) / Double(triangleCount))
             let before = triangleCount
             round(blockSize: Self.blockSize, shift: shift, threshold: threshold, cap: cap, target: 0, leastShape: 0)
-            if Double(triangleCount) > Double(before) * (1 - 0.7 * cap) { threshold *= 30 }
+            if Double(triangleCount) > Double(before) * (1 - 0.7 * cap) { threshold *= 8 }
             // Any step that is no fraction of a block moves the borders of the blocks.
             shift += 0.1237
             if shift > 0.45 { shift -= 0.4 }
@@ -135,7 +143,9 @@ struct SimplifyState: ~Copyable {
                     scratch: memory.value + words * worker, vertex_count: UInt32(min(size, total - first)),
                     triangle_count: UInt32(count),
                     least_triangles: blocks == 1 ? UInt32(target) : UInt32(Double(count) * (1 - cap)),
-                    threshold: threshold, least_shape: leastShape, highest: 0, refused_topology: 0, refused_shape: 0)
+                    threshold: threshold,
+                    sharp_cosine: blocks == 1 ? Self.sharpCosine : 1, least_shape: leastShape, highest: 0,
+                    refused_topology: 0, refused_shape: 0)
                 ssdf_simplify_block(&block)
                 keptCounts.value[index] = Int(block.triangle_count)
                 refusedCounts.value[index] = (Int(block.refused_topology), Int(block.refused_shape))
@@ -180,13 +190,12 @@ struct SimplifyState: ~Copyable {
             swap(&keys, &other)
         }
         let ranks = Buffer<UInt32>(uninitialized: count)
-        var sorted = Buffer<ssdf_simplify_vertex>(uninitialized: count)
         for v in 0..<count {
             let old = Int(UInt32(truncatingIfNeeded: keys.pointer[v]))
             ranks.pointer[old] = UInt32(v)
-            (sorted.pointer + v).initialize(to: vertices.pointer[old])
+            (spareVertices.pointer + v).initialize(to: vertices.pointer[old])
         }
-        swap(&vertices, &sorted)
+        swap(&vertices, &spareVertices)
         return ranks
     }
 
@@ -231,15 +240,14 @@ struct SimplifyState: ~Copyable {
         }
         for block in 0...blocks { starts[block + 1] += starts[block] }
         if blocks > 1 {
-            var sorted = Buffer<UInt32>(uninitialized: 3 * triangleCount)
             var places = starts
             for t in 0..<triangleCount {
                 let home = Int(homes.pointer[t])
                 let place = 3 * places[home]
                 places[home] += 1
-                for i in 0..<3 { sorted.pointer[place + i] = triangles.pointer[3 * t + i] }
+                for i in 0..<3 { spareTriangles.pointer[place + i] = triangles.pointer[3 * t + i] }
             }
-            swap(&triangles, &sorted)
+            swap(&triangles, &spareTriangles)
         }
         return starts
     }

@@ -65,6 +65,26 @@ import Testing
         #expect(MeshDistance(mesh, result.mesh).hausdorff <= bound)
     }
 
+    /// 0.2% of a sphere's diameter: even triangles with a sagitta of that come to about 1,200.
+    @Test func errorTargetComesNearTheFewestTriangles() throws {
+        let mesh = TriangleMesh.icosphere(radius: 1, frequency: 48)
+        let result = try reduced(mesh, .error(0.004))
+        #expect(result.mesh.triangleCount < 4000)
+        #expect(MeshDistance(mesh, result.mesh).hausdorff <= 0.004)
+    }
+
+    @Test func facesWithoutAreaGo() throws {
+        // Three vertices of a fine sphere at one place, as extraction at a grid point makes them.
+        var mesh = TriangleMesh.icosphere(radius: 1, frequency: 16)
+        let (a, b, c) = mesh.corners(700)
+        for v in [b, c] {
+            for x in 0..<3 { mesh.positions[3 * v + x] = mesh.positions[3 * a + x] }
+        }
+        let result = try reduced(mesh, .ratio(0.5)).mesh
+        let report = MeshReport(result, threads: 1)
+        #expect(report.isClosedOrientedManifold && report.degenerateTriangles == 0)
+    }
+
     @Test func threadsDoNotChangeBytes() throws {
         let mesh = TriangleMesh.scan()
         #expect(
