@@ -50,8 +50,8 @@ for r in part("attention"):
     peer = peers.get(("attention", r["case"], r["threads"]))
     lines.append(
         [r["case"], str(r["threads"]), f"{r['gflops']:.0f}", percent(r["share"])]
-        + ([f"{peer['gflops']:.0f}", percent(peer["gflops"] / peer["peak"]), f"{r['gflops'] / peer['gflops']:.1f}×"] if peer else ["–"] * 3))
-table("Attention, GFLOP/s, and share of a large sgemm", ["shape", "threads", "ssdf", "share", "torch", "share", "ratio"], lines)
+        + ([f"{peer['gflops']:.0f}", percent(peer["gflops"] / peer["peak"]), f"{r['share'] * peer['peak'] / peer['gflops']:.1f}×"] if peer else ["–"] * 3))
+table("Attention, GFLOP/s, and share of a large sgemm", ["shape", "threads", "ssdf", "share", "torch", "share", "ratio of shares"], lines)
 
 full = [row for row in rows if row["part"] == "full"]
 
