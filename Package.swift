@@ -61,6 +61,9 @@ let package = Package(
             ]),
         module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COpenBLAS", "COneDNN"]),
         module(
+            "SSDFTraining",
+            ["SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFVolume", "SSDFMesh", "SSDFImage", "CSSDFKernels"]),
+        module(
             "SSDFCommand",
             ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
@@ -73,6 +76,7 @@ let package = Package(
         tool("ssdf-encode", ["SSDFNeural", "SSDFTensor", "SSDFVolume"]),
         tool("ssdf-decode", ["SSDFNeural", "SSDFTensor", "SSDFVolume"]),
         tool("ssdf-model", ["SSDFNeural", "SSDFTensor"]),
+        tool("ssdf-train", ["SSDFTraining", "SSDFNeural", "SSDFTensor", "SSDFMesh", "SSDFVolume", "SSDFImage"]),
 
         // The Assimp child: mesh formats that have no reader of our own, behind a process boundary.
         .systemLibrary(name: "CAssimp", pkgConfig: "assimp", providers: [.apt(["libassimp-dev"])]),

@@ -12,6 +12,8 @@ package struct CPUBackend: Backend {
     private let table: Unchecked<UnsafePointer<ssdf_neural_kernels>>
     /// The forward kernels of attention.
     private let forward: Unchecked<ssdf_attention_kernels>
+    /// The kernels for products with few columns: vectors of sixteen would be half empty.
+    private let narrowTable: Unchecked<UnsafePointer<ssdf_neural_kernels>>
     let product: MatrixProduct
 
     /// - Parameters:
@@ -38,6 +40,8 @@ package struct CPUBackend: Backend {
                     attention_scratch: exact.attention_scratch, attention_forward: exact.attention_forward,
                     compressed_scratch: exact.compressed_scratch, compressed_forward: exact.compressed_forward,
                     selected_scratch: exact.selected_scratch, selected_forward: exact.selected_forward))
+        let narrow = min(instructionSet, Int32(SSDF_ISA_AVX2.rawValue))
+        narrowTable = Unchecked(ssdf_neural_kernels(narrow))
         product = .shared
     }
 
@@ -57,6 +61,9 @@ package struct CPUBackend: Backend {
     var hasWideKernels: Bool { kernels.panel >= 16 }
 
     var kernels: ssdf_neural_kernels { table.value.pointee }
+
+    /// The kernels for products whose results have `columns` columns; packing and multiplying must use the same.
+    func kernels(columns: Int) -> ssdf_neural_kernels { (columns <= 8 ? narrowTable : table).value.pointee }
 
     /// Runs `body` over `0..<count` in ranges of `grain`. The body writes only to what belongs to its own indices.
     func parallel(_ count: Int, grain: Int = 1, _ body: (_ worker: Int, Range<Int>) -> Void) {

@@ -9,6 +9,9 @@ package final class Variable: @unchecked Sendable {
 
     package init() {}
 
+    /// Sets the gradient to a sum that was made elsewhere: over the samples of a batch, over machines.
+    package func receive(_ gradient: Tensor) { self.gradient = gradient }
+
     /// Forgets the gradient.
     package func reset() { gradient = nil }
 }

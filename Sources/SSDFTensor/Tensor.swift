@@ -50,6 +50,9 @@ package struct Tensor: Sendable {
     /// Elements per row: the product of all extents but the first.
     package var columns: Int { shape.dropFirst().reduce(1, *) }
 
+    /// Says that the elements have been written again, for forms of weights that are derived from them.
+    package func noteChange() { storage.noteChange() }
+
     /// The elements as a buffer. Valid while a tensor that shares the memory lives.
     package var elements: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: pointer, count: count) }
 

@@ -14,7 +14,7 @@ package struct SparseSubdivideBlock: Sendable {
 
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
         let h = compute.apply(.silu, first(x, compute))
-        guard !compute.isRecording else { return compute.apply(.silu, second(compute.subdivide(h), compute)) }
+        guard !compute.isRecording else { return compute.apply(.silu, recorded(h, compute)) }
         return SparseTensor(features: subdivided(h, compute), coordinates: x.coordinates.finer().set)
     }
 
@@ -25,5 +25,18 @@ package struct SparseSubdivideBlock: Sendable {
         compute.convolveSubdivided(
             h.features, second.kernel.value, bias: second.bias.value,
             map: h.coordinates.kernelMap(threads: compute.backend.threads), function: .silu, head: head)
+    }
+
+    /// The second convolution of the children of h, over the parents' map: the same numbers but for rounding, without
+    /// the children's copies and kernel map, of which a gradient would need both again.
+    private func recorded(_ h: SparseTensor, _ compute: Compute) -> SparseTensor {
+        let outputs = second.bias.value.count
+        let bias = compute.reshape(second.bias.value, [1, outputs])
+        let wide = compute.convolve(
+            h.features, compute.childKernel(second.kernel.value),
+            bias: compute.reshape(compute.stack([Tensor](repeating: bias, count: 8)), [8 * outputs]),
+            map: h.coordinates.kernelMap(threads: compute.backend.threads))
+        return SparseTensor(
+            features: compute.reshape(wide, [8 * h.count, outputs]), coordinates: h.coordinates.finer().set)
     }
 }

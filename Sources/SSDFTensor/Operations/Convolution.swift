@@ -73,6 +73,7 @@ extension CPUBackend {
         _ x: UnsafePointer<Float>, depth: Int, packed: UnsafePointer<Float>, columns: Int, map: KernelMap,
         reversed: Bool, into y: UnsafeMutablePointer<Float>, start: (Range<Int>) -> Void
     ) {
+        let kernels = kernels(columns: columns)
         let tapSize = kernels.packed_count(depth, columns)
         parallel(map.tiles) { _, range in
             for tile in range {
@@ -92,6 +93,7 @@ extension CPUBackend {
     /// Each tap's matrix, or its transpose, in the layout of the product kernel.
     func packTaps(_ kernel: Tensor, transposed: Bool) -> Storage {
         let (taps, depth, columns) = (kernel.shape[0], kernel.shape[1], kernel.shape[2])
+        let kernels = kernels(columns: transposed ? depth : columns)
         let size = transposed ? kernels.packed_count(columns, depth) : kernels.packed_count(depth, columns)
         let packed = scratch(taps * size)
         parallel(taps) { _, range in
@@ -115,6 +117,7 @@ extension CPUBackend {
         let runs = max(1, min(32, map.tiles, (16 << 20) / max(size, 1)))
         let runTiles = max((map.tiles + runs - 1) / runs, 1)
         let blocks = runs >= 8 ? 1 : max(1, min(depth / 64, 8))
+        let kernels = kernels(columns: columns)
         let partial = scratch(max(runs * size, 1))
         partial.pointer.update(repeating: 0, count: runs * size)
         parallel(runs * taps * blocks) { _, range in

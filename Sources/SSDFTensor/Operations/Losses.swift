@@ -15,6 +15,31 @@ extension Compute {
         return mean(multiply(difference, difference), weights)
     }
 
+    /// Σ w·|x − target|: the weights say how elements count, and are not normalised.
+    package func absoluteError(_ x: Tensor, _ target: Tensor, weights: Tensor) -> Tensor {
+        let count = x.count
+        precondition(target.count == count && weights.count == count, "one target and one weight an element")
+        let slopes = empty(x.shape)
+        let (values, targets, factors) = (x.pointer, target.pointer, weights.pointer)
+        var total = 0.0
+        for first in stride(from: 0, to: count, by: 1024) {
+            var part: Float = 0
+            for index in first..<min(first + 1024, count) {
+                let difference = values[index] - targets[index]
+                part += factors[index] * abs(difference)
+                slopes.pointer[index] = difference == 0 ? 0 : difference < 0 ? -factors[index] : factors[index]
+            }
+            total += Double(part)
+        }
+        let loss = empty([1])
+        loss.pointer[0] = Float(total)
+        return record(loss, [x]) { [self] dy, _ in
+            let dx = empty(x.shape)
+            backend.affine(slopes, scale: dy.pointer[0], shift: 0, into: dx)
+            return [dx]
+        }
+    }
+
     /// mean h(x − target), h(d) = d²/2 for |d| < δ and δ(|d| − δ/2) beyond.
     package func huber(_ x: Tensor, _ target: Tensor, delta: Float, weights: Tensor? = nil) -> Tensor {
         elementLoss(x, target, weights) { x, t in
