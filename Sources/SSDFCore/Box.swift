@@ -20,13 +20,12 @@ package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
     /// Length of the longest side; 0 for the empty box.
     @inlinable package var longestSide: Scalar { isEmpty ? 0 : size.max() }
 
-    // Inlined always: other modules get it unspecialised otherwise, and then it mostly looks up metadata.
-    @inlinable @inline(__always) package mutating func insert(_ point: SIMD3<Scalar>) {
+    @inlinable package mutating func insert(_ point: SIMD3<Scalar>) {
         minimum = pointwiseMin(minimum, point)
         maximum = pointwiseMax(maximum, point)
     }
 
-    @inlinable @inline(__always) package mutating func insert(_ other: Self) {
+    @inlinable package mutating func insert(_ other: Self) {
         minimum = pointwiseMin(minimum, other.minimum)
         maximum = pointwiseMax(maximum, other.maximum)
     }
