@@ -59,6 +59,12 @@ let package = Package(
                 "SSDFCore", "SSDFVolume", "SSDFImage", "SSDFTensor", "CSSDFKernels", "CZlib",
                 .product(name: "Yams", package: "Yams"),
             ]),
+        module(
+            "SSDFGeneration",
+            [
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "SSDFCommand",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COpenBLAS", "COneDNN"]),
         module(
             "SSDFTraining",
@@ -73,6 +79,8 @@ let package = Package(
         tool("ssdf-remesh", ["SSDFMesh"]),
         tool("ssdf-inspect", ["SSDFMesh", "SSDFVolume", "SSDFImage"]),
 
+        tool("ssdf-diffuse", ["SSDFGeneration", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFImage"]),
+        tool("ssdf-generate", ["SSDFGeneration", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFImage", "SSDFMesh"]),
         tool("ssdf-encode", ["SSDFNeural", "SSDFTensor", "SSDFVolume"]),
         tool("ssdf-decode", ["SSDFNeural", "SSDFTensor", "SSDFVolume"]),
         tool("ssdf-model", ["SSDFNeural", "SSDFTensor"]),
@@ -130,7 +138,8 @@ let package = Package(
         tests(
             "SSDFNeuralTests",
             [
-                "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels", "CZlib", "FixtureMeshes",
+                "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "SSDFImage", "CSSDFKernels", "CZlib",
+                "FixtureMeshes",
                 "RandomModels",
             ]),
     ],

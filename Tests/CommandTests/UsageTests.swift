@@ -86,7 +86,10 @@ import Testing
     }
 
     /// The options of a man page are those of `--help`, in both directions.
-    @Test(arguments: ["ssdf-voxelize", "ssdf-extract", "ssdf-inspect", "ssdf-remesh", "ssdf-encode", "ssdf-decode"])
+    @Test(arguments: [
+        "ssdf-voxelize", "ssdf-extract", "ssdf-inspect", "ssdf-remesh", "ssdf-encode", "ssdf-decode", "ssdf-diffuse",
+        "ssdf-generate",
+    ])
     func manPageListsTheOptions(tool: String) {
         let shell = Shell()
         let help = options(in: shell.run("\(tool) --help").text) { line in

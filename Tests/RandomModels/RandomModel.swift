@@ -104,4 +104,54 @@ package struct RandomModel {
           target: direct3d_s2.models.refiner.unet_refiner.Voxel_RefinerXL_sign
           params: {layers_per_block: 2, layers_mid_block: 2, patch_size: 256}
         """
+
+    /// All three stages, small enough for tests: a grid of 16 cells, latents of 16 and of 32 cells.
+    package static func tinyPipeline(sparseConditions: Bool = false) -> String {
+        func autoencoder(_ side: Int) -> String {
+            """
+              target: models.SparseSDFVAE
+              params: {embed_dim: 4, resolution: \(side), model_channels_encoder: 32, num_blocks_encoder: 1,
+                       num_heads_encoder: 4, model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 4,
+                       iso_value: 0, latents_scale: 0.8, latents_shift: 0.1}
+            """
+        }
+        func transformer(_ side: Int) -> String {
+            """
+              target: models.SparseDiT
+              params: {resolution: \(side), in_channels: 4, out_channels: 4, model_channels: 32, cond_channels: 32,
+                       num_blocks: 2, num_heads: 4, num_kv_heads: 2, compression_block_size: \(sparseConditions ? 4 : 8),
+                       selection_block_size: 8, topk: 4, compression_version: v1,
+                       sparse_conditions: \(sparseConditions)}
+            """
+        }
+        let encoder = """
+              target: models.DinoEncoder
+              params: {version: dinov2_vits14_reg, embed_dim: 32, depth: 1, num_heads: 2, img_size: 56, size: 56}
+            """
+        func scheduler(_ shift: Int) -> String {
+            """
+              target: FlowMatchEulerDiscreteScheduler
+              params: {num_train_timesteps: 1000, shift: \(shift)}
+            """
+        }
+        let dense = """
+              target: models.DenseDiT
+              params: {resolution: 4, in_channels: 8, out_channels: 8, model_channels: 32, cond_channels: 32, num_blocks: 1,
+                       num_heads: 4, patch_size: 1, qk_rms_norm: true, latent_shape: [8, 4, 4, 4]}
+            """
+        let denseAutoencoder = """
+              target: models.DenseShapeVAE
+              params: {embed_dim: 8, model_channels_encoder: [8, 16, 16], model_channels_decoder: [16, 16, 8],
+                       num_res_blocks_encoder: 1, num_res_blocks_middle_encoder: 1, num_res_blocks_decoder: 1,
+                       num_res_blocks_middle_decoder: 1}
+            """
+        let parts = [
+            ("dense_vae", denseAutoencoder), ("dense_dit", dense), ("dense_scheduler", scheduler(6)),
+            ("dense_image_encoder", encoder), ("sparse_image_encoder", encoder), ("sparse_vae_512", autoencoder(16)),
+            ("sparse_dit_512", transformer(16)), ("sparse_scheduler_512", scheduler(6)),
+            ("sparse_vae_1024", autoencoder(32)), ("sparse_dit_1024", transformer(32)),
+            ("sparse_scheduler_1024", scheduler(8)),
+        ]
+        return parts.map { "\($0.0):\n\($0.1)\n" }.joined()
+    }
 }

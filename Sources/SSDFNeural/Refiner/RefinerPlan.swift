@@ -47,6 +47,18 @@ package struct RefinerPlan: Sendable {
         }
     }
 
+    /// The refiner for an autoencoder's volumes, or nil when the model has none.
+    /// - Throws: `badData` when its patches or the decoder's features do not fit.
+    package static func find(
+        for autoencoder: SparseSDFAutoencoder, in model: ModelDirectory
+    ) throws(Failure) -> RefinerPlan? {
+        let isThere = model.config.components.contains { component in
+            guard case .refiner(let config) = component.config else { return false }
+            return (config.kind == .values ? config.resolution : 2 * config.resolution) == autoencoder.resolution
+        }
+        return isThere ? try RefinerPlan(for: autoencoder, in: model) : nil
+    }
+
     /// Whether the decoder's features are read.
     package var needsFeatures: Bool { config.kind == .values }
 

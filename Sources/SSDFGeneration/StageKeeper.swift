@@ -1,0 +1,83 @@
+import SSDFCommand
+import SSDFCore
+import SSDFNeural
+import SSDFVolume
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Keeps what a run leaves on its way: the state after every step, and the stages' results.
+package final class StageKeeper: DiffusionPipeline.Observer {
+    private let session: Session
+    private let checkpoint: String?
+    private let key: String
+    private let folder: String?
+    private let tool: String
+    private let arguments: [String]
+
+    /// - Parameters:
+    ///   - checkpoint: the file of states; nil keeps none.
+    ///   - key: of the run.
+    ///   - folder: of the stages' results; nil keeps none.
+    package init(
+        session: Session, checkpoint: String?, key: String, folder: String?, tool: String, arguments: [String]
+    ) {
+        (self.session, self.checkpoint, self.key) = (session, checkpoint, key)
+        (self.folder, self.tool, self.arguments) = (folder, tool, arguments)
+    }
+
+    package func progress(_ part: String) -> ProgressHandler { session.progress(part) }
+
+    package func expectation(_ stage: DiffusionStage) -> @Sendable (_ seconds: Double) -> Void {
+        let session = session
+        return { seconds in session.note("stage \(stage.rawValue): about \(rounded(seconds, digits: 3)) s left") }
+    }
+
+    package func keep(_ stage: DiffusionStage, _ state: SamplingState) throws(Failure) {
+        guard let checkpoint else { return }
+        let out = try Output(path: checkpoint)
+        try SamplingCheckpoint(stage: stage, state: state, key: key).write(to: out.sink)
+        try out.commit()
+    }
+
+    package func finished(_ stage: DiffusionStage, _ result: borrowing SparseVolume) throws(Failure) {
+        session.note("stage \(stage.rawValue): \(grouped(result.activeCount)) cells")
+        guard let folder else { return }
+        mkdir(folder, 0o777)
+        let out = try Output(path: "\(folder)/\(stage.rawValue).ssdf")
+        try writeVolume(result, options: VolumeWriteOptions(threads: session.threads), to: out.sink)
+        try out.commit()
+    }
+
+    /// The state that an earlier run kept; nil when there is none yet.
+    /// - Throws: `badData` when it belongs to another run.
+    package func resumed() throws(Failure) -> SamplingCheckpoint? {
+        guard let checkpoint, access(checkpoint, F_OK) == 0 else { return nil }
+        let found = try SamplingCheckpoint(path: checkpoint)
+        guard found.key == key else {
+            throw .badData(
+                file: checkpoint, "the state of another run",
+                expected: "the same picture, model, seed, steps and guidance")
+        }
+        session.note("going on from step \(found.state.step) of stage \(found.stage.rawValue)")
+        return found
+    }
+
+    /// Says where a result came from.
+    package func describe(_ metadata: inout GridMetadata, source: String) {
+        metadata.sourceHash = source
+        metadata.tool = "\(tool) \(ssdfVersion)"
+        metadata.arguments = arguments
+    }
+}
+
+/// SHA-256 of a file's bytes.
+package func fileHash(_ path: String) throws(Failure) -> String {
+    let file = try FileBytes(path: path)
+    let hash = contentHash(file.bytes)
+    withExtendedLifetime(file.bytes.count) {}
+    return hash
+}

@@ -1,0 +1,111 @@
+import SSDFCore
+import SSDFTensor
+import SSDFVolume
+
+/// A sparse stage: from a picture and the cells that hold the surface to the latents in them.
+package struct SparseStage: Sendable {
+    package let stage: DiffusionStage
+    private let model: ModelDirectory
+    private let transformer: SparseDiTConfig
+    private let autoencoder: SparseSDFVAEConfig
+
+    /// Cells along a side.
+    package var side: Int { transformer.resolution }
+
+    /// - Throws: `unavailable` when the model has no such stage; `badData` when its parts do not fit each other.
+    package init(_ stage: DiffusionStage, _ model: ModelDirectory) throws(Failure) {
+        guard case .sparseDiT(let transformer) = model.config[stage.transformer],
+            case .sparseVAE(let autoencoder) = model.config[stage.autoencoder]
+        else { throw Failure(.unavailable, file: model.path, "the model has no stage \(stage.rawValue)") }
+        guard transformer.outChannels == autoencoder.embedDim, transformer.inChannels == autoencoder.embedDim else {
+            throw .badData(
+                file: model.path, place: stage.transformer, "\(transformer.outChannels) channels",
+                expected: "\(autoencoder.embedDim), those of \(stage.autoencoder)")
+        }
+        guard transformer.resolution == autoencoder.resolution else {
+            throw .badData(
+                file: model.path, place: stage.transformer, "resolution is \(transformer.resolution)",
+                expected: "\(autoencoder.resolution), that of \(stage.autoencoder)")
+        }
+        self.stage = stage
+        self.model = model
+        self.transformer = transformer
+        self.autoencoder = autoencoder
+    }
+
+    /// Samples latents for the autoencoder's decoder.
+    /// - Parameters:
+    ///   - cells: in any order.
+    ///   - resumed: where an earlier run stood; its cells count, not `cells`.
+    ///   - finished: sees the state after every step.
+    /// - Throws: `badData` when the condition does not fit; `unavailable` without weights.
+    package func sample(
+        _ image: ImageTokens, cells: [SIMD3<Int32>], _ options: SamplingOptions, resumed: SamplingState? = nil,
+        finished: (SamplingState) throws(Failure) -> Void = { _ in }
+    ) throws(Failure) -> SparseVolume {
+        guard image.channels == transformer.condChannels else {
+            throw .badData(
+                file: model.path, place: "\(stage.transformer).params.cond_channels", "\(transformer.condChannels)",
+                expected: "\(image.channels), the image encoder's width")
+        }
+        let given = resumed?.cells ?? cells
+        guard !given.isEmpty else { throw .badData("a structure without cells", expected: "at least one") }
+        let range = 0..<Int32(side)
+        guard given.allSatisfy({ range.contains($0.x) && range.contains($0.y) && range.contains($0.z) }) else {
+            throw .badData("a cell outside the grid", expected: "0 to \(side - 1) on each axis")
+        }
+        let unsorted = try CoordinateSet(Buffer(given.map { SIMD4(0, $0.x, $0.y, $0.z) }))
+        let coordinates = try unsorted.blockOrder(size: 8).coordinates
+        let sorted = coordinates.rows.array.map { SIMD3($0.y, $0.z, $0.w) }
+        let compute = Compute(threads: options.threads, precision: options.precision)
+        let schedule = try model.schedule(of: stage, steps: options.steps)
+        let shape = [coordinates.count, transformer.inChannels]
+        try resumed?.check(shape, steps: options.steps)
+        let start =
+            resumed.map { Tensor($0.x, shape: shape) }
+            ?? Sampler.noise(shape, seed: options.seed, stream: stage.noiseStream, threads: options.threads)
+        let network = try SparseDiffusionTransformer(
+            ParameterSource(try model.open(stage.transformer)), .init(transformer))
+        let with = try image.condition(isSparse: transformer.sparseConditions, compute)
+        let without = with.emptied(compute)
+        let latents = try Sampler(schedule: schedule, options: options, compute: compute).run(
+            from: start, after: resumed?.step ?? 0,
+            finished: { (steps, x) throws(Failure) in
+                try finished(SamplingState(step: steps, x: x.array, shape: shape, cells: sorted))
+            },
+            velocity: { (x, t, isConditional) throws(Failure) in
+                try network(
+                    SparseTensor(features: x, coordinates: coordinates), t: [t], isConditional ? with : without, compute
+                ).features
+            })
+        let scaled = compute.affine(
+            latents, scale: Float(1 / autoencoder.latentsScale), shift: Float(autoencoder.latentsShift))
+        var metadata = GridMetadata(
+            name: "latent", kind: .latent, channels: autoencoder.embedDim, resolution: transformer.resolution)
+        metadata.seed = options.seed
+        return SparseVolume(metadata: metadata, SparseTensor(features: scaled, coordinates: coordinates))
+    }
+}
+
+extension SparseDiffusionTransformer.Options {
+    /// The options that a configuration states.
+    package init(_ config: SparseDiTConfig) {
+        var attention = SpatialSparseAttention.Options(
+            channels: config.modelChannels, queryHeads: config.numHeads, keyHeads: config.numKVHeads,
+            headDimension: config.headChannels)
+        attention.compressionSize = config.compressionBlockSize
+        attention.selectionSize = config.selectionBlockSize
+        attention.best = config.topk
+        attention.windowSize = config.windowSize
+        attention.compression = config.compressionVersion == .v1 ? .pooled : .residual
+        self.init(
+            inputs: config.inChannels, outputs: config.outChannels, contextChannels: config.condChannels,
+            blocks: config.numBlocks, attention: attention)
+        ratio = config.mlpRatio
+        positionFactor = Float(config.factor)
+        alternatesShift = config.useShift
+        sharesModulation = config.shareMod
+        normalizesCrossHeads = config.qkRMSNormCross
+        hasSparseConditions = config.sparseConditions
+    }
+}
