@@ -136,6 +136,9 @@ let package = Package(
             "CommandTests",
             ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "SSDFNeural", "FixtureMeshes", "RandomModels"]),
         tests(
+            "SSDFTrainingTests",
+            ["SSDFTraining", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels", "FixtureMeshes"]),
+        tests(
             "SSDFNeuralTests",
             [
                 "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "SSDFImage", "CSSDFKernels", "CZlib",

@@ -1,0 +1,137 @@
+import Foundation
+import SSDFCore
+import SSDFNeural
+import SSDFTensor
+import SSDFTraining
+import SSDFVolume
+import Testing
+
+@Suite struct AutoencoderTrainingTests {
+    private static let yaml = """
+        vae:
+          target: SparseSDFVAE
+          params: {embed_dim: 4, resolution: 4, model_channels_encoder: 32, num_blocks_encoder: 1,
+            num_heads_encoder: 2, model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 2, norm_groups: 2}
+        training:
+          vae: {steps: 12, batch: 3, learning_rate: 0.003, warmup: 2, crop: 3, crop_share: 0.5, sharp_edges: 1, seed: 4}
+        """
+
+    private func trainer(threads: Int) throws -> AutoencoderTrainer {
+        let file = try TrainingFile(yaml: Self.yaml)
+        return try AutoencoderTrainer(file.vae, model: file.vaeModel, fingerprint: "test", threads: threads)
+    }
+
+    private func bytes(_ trainer: AutoencoderTrainer) throws -> [UInt8] {
+        var result: [UInt8] = []
+        try trainer.state.write { piece throws(Failure) in result += piece }
+        return result
+    }
+
+    @Test func threadsDoNotChangeTheRun() throws {
+        let (one, four) = (try trainer(threads: 1), try trainer(threads: 4))
+        for _ in 0..<3 {
+            let (a, b) = (try one.advance(), try four.advance())
+            #expect(a.loss == b.loss && a.gradientNorm == b.gradientNorm)
+        }
+        #expect(try bytes(one) == bytes(four))
+    }
+
+    @Test func resumedRunEqualsOneThatWasNotStopped() throws {
+        let path = "/tmp/ssdf-training-\(UInt64.random(in: 0...UInt64.max)).checkpoint"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let whole = try trainer(threads: 2)
+        for step in 0..<6 {
+            if step == 3 { try Data(bytes(whole)).write(to: URL(fileURLWithPath: path)) }
+            _ = try whole.advance()
+        }
+        let resumed = try trainer(threads: 2)
+        try resumed.state.read(path: path)
+        #expect(resumed.state.step == 3)
+        for _ in 3..<6 { _ = try resumed.advance() }
+        #expect(try bytes(whole) == bytes(resumed))
+    }
+
+    @Test func checkpointOfAnotherConfigurationIsRefused() throws {
+        let path = "/tmp/ssdf-training-\(UInt64.random(in: 0...UInt64.max)).checkpoint"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(bytes(trainer(threads: 1))).write(to: URL(fileURLWithPath: path))
+        let file = try TrainingFile(yaml: Self.yaml)
+        let other = try AutoencoderTrainer(file.vae, model: file.vaeModel, fingerprint: "other", threads: 1)
+        #expect(throws: Failure.self) { try other.state.read(path: path) }
+    }
+
+    @Test func lossFalls() throws {
+        let trainer = try trainer(threads: 2)
+        var losses: [Double] = []
+        for _ in 0..<12 { losses.append(try trainer.advance().loss) }
+        let (start, end) = (losses[0..<3].reduce(0, +), losses[9..<12].reduce(0, +))
+        #expect(end < 0.9 * start, "\(losses)")
+    }
+
+    @Test func unknownKeysAreNamed() {
+        let text = Self.yaml.replacingOccurrences(of: "batch: 3", with: "batches: 3")
+        #expect {
+            _ = try TrainingFile(yaml: text)
+        } throws: { "\($0)".contains("training.vae.batches") }
+    }
+
+    /// Recording takes another way through the decoder than inference: over the parents instead of the children.
+    @Test func recordedForwardEqualsPlainForward() throws {
+        let file = try TrainingFile(yaml: Self.yaml)
+        let network = try AutoencoderNetwork(file.vaeModel, .random(seed: 3))
+        let band = BandSamples(ProceduralShapes(seed: 1).shape(2, .training).shape, resolution: 32)
+        let sample = try AutoencoderSample(band)
+        let compute = Compute(threads: 1)
+        let plain = network.roundTrip(sample, compute)
+        var recorded: Tensor?
+        _ = compute.differentiate {
+            let values = network.roundTrip(sample, compute)
+            recorded = values
+            return compute.sum(values)
+        }
+        let worst = zip(plain.elements, recorded!.elements).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+        #expect(worst < 2e-5)
+    }
+
+    /// The gradient of the whole loss against central differences along random directions of all weights at once.
+    @Test func gradientOfTheNetworkAgreesWithDifferences() throws {
+        let file = try TrainingFile(yaml: Self.yaml)
+        let source = ParameterSource.random(seed: 8)
+        let network = try AutoencoderNetwork(file.vaeModel, source)
+        let parameters = source.registry.parameters
+        let sample = try AutoencoderSample(
+            BandSamples(ProceduralShapes(seed: 2).shape(5, .training).shape, resolution: 32), sharpEdges: 1)
+        let compute = Compute(threads: 2)
+        // Squared, so that differences see no kinks.
+        func loss() -> Tensor {
+            compute.squaredError(network.roundTrip(sample, compute), sample.target, weights: sample.weights)
+        }
+        _ = compute.differentiate { loss() }
+        for (number, group) in ["encoder", "decoder"].enumerated() {
+            let chosen = parameters.filter { $0.name.hasPrefix(group) }
+            var generator = Philox(seed: 70 + UInt64(number))
+            let directions = chosen.map { parameter in
+                (0..<parameter.value.count).map { _ in Float(generator.uniform() * 2 - 1) }
+            }
+            func shifted(_ amount: Float) -> Double {
+                for (parameter, direction) in zip(chosen, directions) {
+                    for index in direction.indices { parameter.value.pointer[index] += amount * direction[index] }
+                }
+                defer {
+                    for (parameter, direction) in zip(chosen, directions) {
+                        for index in direction.indices { parameter.value.pointer[index] -= amount * direction[index] }
+                    }
+                }
+                return Double(loss().pointer[0])
+            }
+            let step: Float = 2e-3
+            let numeric = (shifted(step) - shifted(-step)) / Double(2 * step)
+            var recorded = 0.0
+            for (parameter, direction) in zip(chosen, directions) {
+                guard let gradient = parameter.gradient else { continue }
+                for index in direction.indices { recorded += Double(gradient.pointer[index] * direction[index]) }
+            }
+            #expect(abs(numeric - recorded) <= 0.02 * abs(numeric) + 1e-4, "\(group): \(numeric) and \(recorded)")
+        }
+    }
+}
