@@ -199,6 +199,7 @@ struct RemeshOperations: ParsableArguments {
                 "\($0.filledHoles) holes filled with \($0.addedTriangles) triangles"
             }
             outcome.mesh = result.mesh
+            outcome.mesh.removeUnusedVertices()
             if result.skippedHoles > 0 {
                 outcome.notes.append("\(result.skippedHoles) holes have more than \(maxHoleEdges ?? 0) edges and stay")
             }

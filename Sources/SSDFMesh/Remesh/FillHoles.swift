@@ -27,8 +27,7 @@ package struct FillHolesResult: Sendable {
 /// divided to the size of the triangles around it, and its new vertices are placed so that the surface goes on smoothly.
 ///
 /// Where the mesh is no manifold it is cut first, as `separateNonManifold` does: give a repaired mesh. A manifold stays
-/// one. Triangles that hang on no other go. Holes that touch in a vertex are filled as one, and faces without area can
-/// come between the two copies of that vertex. The result carries no vertex normals; vertices that were there keep their
+/// one. Triangles that hang on no other go. Holes that touch in a vertex count as one, and are filled one by one. The result carries no vertex normals; vertices that were there keep their
 /// numbers.
 ///
 /// - Complexity: O(n + Σ h³) for loops of h edges up to 300; longer ones are narrowed by their sharpest corners first.
@@ -36,20 +35,22 @@ package struct FillHolesResult: Sendable {
 /// Source: Liepa, "Filling Holes in Meshes", 2003. Division is isotropic remeshing within the loop, in place of his
 /// insertion of centroids.
 package func fillHoles(_ mesh: TriangleMesh, options: FillHolesOptions) -> FillHolesResult {
-    var work = TriangleMesh(positions: mesh.positions, triangles: mesh.triangles)
-    work = separateNonManifold(work).mesh
-    let droppedFlakes = dropFlakes(&work)
-    let edges = MeshEdges(work.triangles, vertexCount: work.vertexCount)
-    let twins = edges.twins(work.triangles)
-    let rim = BorderNeighbours(work.triangles, edges)
-    var known = rim.chords
+    let separation = separateNonManifold(TriangleMesh(positions: mesh.positions, triangles: mesh.triangles))
+    var work = separation.mesh
     var result = FillHolesResult(mesh: work)
-    result.droppedTriangles = droppedFlakes
-    for loop in borderLoops(work.triangles, twins) {
-        guard loop.count <= options.maximumEdges else {
-            result.skippedHoles += 1
-            continue
-        }
+    result.droppedTriangles = dropFlakes(&work)
+    let apart = MeshEdges(work.triangles, vertexCount: work.vertexCount)
+    let twins = apart.twins(work.triangles)
+    let loops = borderLoops(work.triangles, twins)
+    let touching = TouchingHoles(
+        loops.filter { $0.count <= options.maximumEdges }, triangles: work.triangles, origins: separation.origins,
+        neighbours: BorderNeighbours(work.triangles, apart).neighbours)
+    result.skippedHoles = loops.count { $0.count > options.maximumEdges }
+    for corner in work.triangles.indices { work.triangles[corner] = touching.vertices[Int(work.triangles[corner])] }
+    result.mesh = work
+    let rim = BorderNeighbours(work.triangles, MeshEdges(work.triangles, vertexCount: work.vertexCount))
+    var known = rim.chords
+    for loop in touching.loops {
         let filling = HoleTriangulation(work, loop, twins: twins, edges: known).triangles
         result.filledHoles += 1
         let vertices = loop.map { Int(work.triangles[$0]) }

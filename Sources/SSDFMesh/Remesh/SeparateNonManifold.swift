@@ -7,6 +7,8 @@ package struct SeparationResult: Sendable {
     package var separatedEdges = 0
     /// Vertices added, because one stood for several fans.
     package var addedVertices = 0
+    /// The vertex of the mesh before that each vertex is, or is a copy of.
+    package var origins: [UInt32] = []
 }
 
 /// Gives every fan of triangles a vertex of its own, so that the mesh becomes an oriented manifold, with borders where
@@ -55,6 +57,7 @@ package func separateNonManifold(_ mesh: TriangleMesh) -> SeparationResult {
         }
     }
     var result = mesh
+    var origins = (0..<UInt32(mesh.vertexCount)).map { $0 }
     var isTaken = [Bool](repeating: false, count: mesh.vertexCount)
     var numbers = [UInt32](repeating: .max, count: triangles.count)
     let hasNormals = mesh.normals.count == mesh.positions.count
@@ -64,6 +67,7 @@ package func separateNonManifold(_ mesh: TriangleMesh) -> SeparationResult {
             let v = Int(triangles[corner])
             if isTaken[v] {
                 numbers[r] = result.addVertex(mesh.position(v))
+                origins.append(UInt32(v))
                 if hasNormals { result.normals += mesh.normals[3 * v..<3 * v + 3] }
             } else {
                 isTaken[v] = true
@@ -74,7 +78,7 @@ package func separateNonManifold(_ mesh: TriangleMesh) -> SeparationResult {
     let added = result.vertexCount - mesh.vertexCount
     result.triangles = triangles
     for corner in triangles.indices { result.triangles[corner] = numbers[fans.root(corner)] }
-    return SeparationResult(mesh: result, separatedEdges: separated, addedVertices: added)
+    return SeparationResult(mesh: result, separatedEdges: separated, addedVertices: added, origins: origins)
 }
 
 /// Which corners of triangles are at one vertex.
