@@ -4,6 +4,12 @@ import CSSDFKernels
 import Foundation
 import SSDFCore
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Single-threaded f32 matrix products by the library that knows this processor.
 ///
 /// OpenBLAS picks its kernels by the processor's model number, and a release older than the processor may fall back to
@@ -20,6 +26,7 @@ package struct MatrixProduct: Sendable {
     package static let shared = MatrixProduct()
 
     private init() {
+        Self.reserveRoomForOpenBLAS()
         openBLASCore = String(cString: openblas_get_corename())
         openblas_set_num_threads(1)
         let picked = Self.instructionSet(ofCore: openBLASCore)
@@ -27,6 +34,15 @@ package struct MatrixProduct: Sendable {
         let available = Int32(ssdf_processor_isa())
         library = picked < available ? .oneDNN : .openBLAS
         OpenMPThreads.limitToOne()
+    }
+
+    /// Ends the process when memory is limited so tightly that OpenBLAS could not have its work space: it takes 128 MiB
+    /// at its first product, and tries for ever when it cannot have them.
+    private static func reserveRoomForOpenBLAS() {
+        let bytes = 160 << 20
+        let room = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let room, room != MAP_FAILED else { ssdf_end_without_memory(bytes) }
+        munmap(room, bytes)
     }
 
     /// The instruction set of the f32 kernels that OpenBLAS 0.3 has under a core name.

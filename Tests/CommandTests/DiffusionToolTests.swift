@@ -15,6 +15,10 @@ import Testing
 @Suite struct DiffusionToolTests {
     private static let steps = "--steps 2,2,2"
 
+    /// To the last stage in the long form, which takes minutes: random weights fill the grid with cells.
+    private static let isLong = getenv("SSDF_LONG_TESTS") != nil
+    private static let sampling = steps + (isLong ? "" : " --stage 512")
+
     /// A folder with a picture that has a matte, one on a plain background, and a model.
     private static func shell(sparseConditions: Bool = false) throws -> Shell {
         let shell = Shell()
@@ -41,35 +45,35 @@ import Testing
         let result = shell.run(
             """
             set -e -o pipefail
-            ssdf-diffuse matte.png -m model \(Self.steps) --seed 5 -o a.ssdf --keep-stages stages
-            ssdf-diffuse - -m model \(Self.steps) --seed 5 --threads 1 < matte.png | tee b.ssdf \
+            ssdf-diffuse matte.png -m model \(Self.sampling) --seed 5 -o a.ssdf --keep-stages stages
+            ssdf-diffuse - -m model \(Self.sampling) --seed 5 --threads 1 < matte.png | tee b.ssdf \
                 | ssdf-decode - -m model | ssdf-extract - -o chain.ply
             cmp a.ssdf b.ssdf
             ls stages
-            ssdf-generate matte.png -m model \(Self.steps) --seed 5 -o whole.ply --preview whole.png
+            ssdf-generate matte.png -m model \(Self.sampling) --seed 5 -o whole.ply --preview whole.png
             cmp chain.ply whole.ply
             ssdf-inspect --check a.ssdf > /dev/null
-            ssdf-diffuse matte.png -m model \(Self.steps) --seed 6 -o c.ssdf
+            ssdf-diffuse matte.png -m model \(Self.sampling) --seed 6 -o c.ssdf
             ! cmp -s a.ssdf c.ssdf
             """)
         #expect(result.status == 0, "\(result)")
-        #expect(result.text == "1024.ssdf\n512.ssdf\ndense.ssdf\n")
+        #expect(result.text == (Self.isLong ? "1024.ssdf\n" : "") + "512.ssdf\ndense.ssdf\n")
         #expect(shell.read("whole.png").starts(with: [0x89, 0x50]))
     }
 
     /// A run that is stopped after any step goes on to the same bytes.
     @Test func resumesToTheSameBytes() throws {
         let shell = try Self.shell()
-        shell.run("ssdf-diffuse matte.png -m model \(Self.steps) -o whole.ssdf")
+        shell.run("ssdf-diffuse matte.png -m model \(Self.sampling) -o whole.ssdf")
         // The checkpoint of a stage's last step, from a run that ends there.
         for stage in ["dense", "512"] {
             let result = shell.run(
                 """
                 set -e
                 rm -f state
-                ssdf-diffuse matte.png -m model \(Self.steps) --checkpoint state -o again.ssdf
+                ssdf-diffuse matte.png -m model \(Self.sampling) --checkpoint state -o again.ssdf
                 cmp again.ssdf whole.ssdf
-                ssdf-diffuse matte.png -m model \(Self.steps) --checkpoint state --resume -o resumed.ssdf
+                ssdf-diffuse matte.png -m model \(Self.sampling) --checkpoint state --resume -o resumed.ssdf
                 cmp resumed.ssdf whole.ssdf
                 """)
             #expect(result.status == 0, "\(stage): \(result)")
@@ -79,20 +83,20 @@ import Testing
             """
             rm -f state
             for delay in 0.05 0.1 0.2 0.3 0.5 0.8 1.2; do
-                timeout -s KILL $delay ssdf-diffuse matte.png -m model \(Self.steps) --checkpoint state --resume -o k.ssdf
+                timeout -s KILL $delay ssdf-diffuse matte.png -m model \(Self.sampling) --checkpoint state --resume -o k.ssdf
             done 2> /dev/null
-            ssdf-diffuse matte.png -m model \(Self.steps) --checkpoint state --resume -o k.ssdf && cmp k.ssdf whole.ssdf
+            ssdf-diffuse matte.png -m model \(Self.sampling) --checkpoint state --resume -o k.ssdf && cmp k.ssdf whole.ssdf
             """)
         #expect(killed.status == 0, "\(killed)")
         let other = shell.run(
-            "ssdf-diffuse matte.png -m model \(Self.steps) --seed 9 --checkpoint state --resume -o x.ssdf")
+            "ssdf-diffuse matte.png -m model \(Self.sampling) --seed 9 --checkpoint state --resume -o x.ssdf")
         #expect(other.status == 65)
         #expect(
             other.err
                 == "ssdf-diffuse: state: the state of another run, expected the same picture, model, seed, steps and guidance\n"
         )
         shell.write("state", "no checkpoint")
-        let broken = shell.run("ssdf-diffuse matte.png -m model \(Self.steps) --checkpoint state --resume -o x.ssdf")
+        let broken = shell.run("ssdf-diffuse matte.png -m model \(Self.sampling) --checkpoint state --resume -o x.ssdf")
         #expect(broken.status == 65 && broken.err.hasPrefix("ssdf-diffuse: state: "), "\(broken)")
     }
 

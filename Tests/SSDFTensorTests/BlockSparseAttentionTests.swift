@@ -15,6 +15,10 @@ import Testing
             // Several cells a block; a group that divides no vector; items of different sizes, one with one token.
             Problem(
                 items: [[5, 20], [1], [30, 2, 2, 17]], cellsPerBlock: 2, heads: 15, keyHeads: 3, dimension: 20, best: 3),
+            // Counts of keys about the sizes that blocks of keys are cut at.
+            Problem(
+                items: [[511], [257]], cellsPerBlock: 1, heads: 2, keyHeads: 2, dimension: 32, best: 1),
+            Problem(items: [[255], [127]], cellsPerBlock: 1, heads: 2, keyHeads: 2, dimension: 40, best: 1),
             // More wanted than there are.
             Problem(items: [[33], [4, 4]], cellsPerBlock: 1, heads: 8, keyHeads: 8, dimension: 16, best: 5),
         ] {

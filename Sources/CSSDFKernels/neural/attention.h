@@ -120,9 +120,11 @@ INLINE void N(close)(const struct ssdf_attention *t, size_t vectors, const float
     }
 }
 
-// First key of part `part`, even, so that two keys that share a word share a part.
+// First key of part `part`: parts are even, so that two keys that share a word share a part, as large as one another
+// but for the last, and never larger than the even number of keys that `parts` was made for.
 INLINE size_t N(part_start)(size_t keys, size_t parts, size_t part) {
-    return part == parts ? keys : keys * part / parts / 2 * 2;
+    size_t step = ((keys + parts - 1) / parts + 1) / 2 * 2;
+    return part * step < keys ? part * step : keys;
 }
 
 #if WORD == 1
