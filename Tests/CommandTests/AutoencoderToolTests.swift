@@ -110,8 +110,6 @@ import Testing
             let result = shell.run("\(command) -o x.ssdf")
             #expect(result.status == 69 && result.err.split(separator: "\n").count == 1, "\(result)")
         }
-        let tight = shell.run("ssdf-encode ball.ssdf -m model -o x.ssdf --max-memory 20M")
-        #expect(tight.status == 69, "\(tight)")
         #expect(!shell.names.contains("x.ssdf") && !shell.names.contains { $0.hasSuffix(".partial") })
     }
 
