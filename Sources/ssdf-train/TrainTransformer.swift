@@ -27,7 +27,11 @@ struct TrainTransformer: ParsableCommand {
 
     func run() throws {
         try training.train { file, session in
-            try DenseTransformerTrainer(file, cache: cache, threads: session.threads)
+            switch stage {
+            case .dense: try DenseTransformerTrainer(file, cache: cache, threads: session.threads)
+            case .sparse:
+                try SparseTransformerTrainer(file, folder: training.output, cache: cache, threads: session.threads)
+            }
         }
     }
 }
