@@ -134,7 +134,10 @@ let package = Package(
         tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
         tests(
             "CommandTests",
-            ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "SSDFNeural", "FixtureMeshes", "RandomModels"]),
+            [
+                "SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "SSDFTensor", "SSDFNeural", "FixtureMeshes",
+                "RandomModels",
+            ]),
         tests(
             "SSDFTrainingTests",
             ["SSDFTraining", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels", "FixtureMeshes"]),

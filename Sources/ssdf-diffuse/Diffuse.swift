@@ -68,9 +68,10 @@ struct Diffuse: Tool {
         for input in inputs { try checkInput(input) }
         if let structure { try checkInput(structure) }
         let directory = try ModelSearch.standard.open(model.model)
-        let pipeline = try DiffusionPipeline(
-            directory, sampling.options(threads: session.threads, memory: common.memoryBudget))
         let last = try sampling.lastStage(of: directory)
+        if structure != nil, last == .dense { throw ValidationError("--structure needs a later stage than dense") }
+        let options = try sampling.options(for: directory, threads: session.threads, memory: common.memoryBudget)
+        let pipeline = try DiffusionPipeline(directory, options)
         let outputs = try outputPaths()
         for (input, path) in zip(inputs, outputs) {
             let out = try Output(path: path)
@@ -87,7 +88,7 @@ struct Diffuse: Tool {
             let key = pipeline.key(picture: hash, last: last, structure: structureHash)
             let keeper = StageKeeper(
                 session: session, checkpoint: checkpoint, key: key, folder: keepStages, tool: Self.toolName,
-                arguments: sampling.recorded)
+                arguments: sampling.recorded(options, of: directory))
             let resumed = resume ? try keeper.resumed() : nil
             var result = try session.stage("diffuse", file: input) {
                 try pipeline.run(picture, through: last, structure: cells, resumed: resumed, observer: keeper)

@@ -32,6 +32,9 @@ struct Generate: Tool {
 
     @OptionGroup var sampling: SamplingArguments
 
+    @Flag(inversion: .prefixedNo, help: "Continue a surface that leaves the cells, so that it is closed.")
+    var close = true
+
     @Option(
         help: ArgumentHelp("Picture the mesh in this PNG, too.", valueName: "picture"),
         completion: .file(extensions: ["png"]))
@@ -49,8 +52,8 @@ struct Generate: Tool {
     func validate() throws {
         try sampling.check()
         if resume, checkpoint == nil { throw ValidationError("--resume needs --checkpoint") }
-        if sampling.stage == .dense {
-            throw ValidationError("--stage is dense, expected 512, 1024 or all: a mesh is made")
+        if sampling.stage == .stage(.dense) {
+            throw ValidationError("--stage is dense, expected a later one: a mesh is made")
         }
         if MeshFileFormat(path: output) == nil {
             throw ValidationError("\(output): unknown suffix, expected .ply, .obj, .stl, .off or .glb")
@@ -61,15 +64,15 @@ struct Generate: Tool {
         let session = try common.session(tool: Self.toolName)
         try checkInput(input)
         let directory = try ModelSearch.standard.open(model.model)
-        let pipeline = try DiffusionPipeline(
-            directory, sampling.options(threads: session.threads, memory: common.memoryBudget))
         let last = try sampling.lastStage(of: directory)
+        let options = try sampling.options(for: directory, threads: session.threads, memory: common.memoryBudget)
+        let pipeline = try DiffusionPipeline(directory, options)
         let out = try Output(path: output)
         let picturing = try preview.map { try Output(path: $0) }
         let (picture, hash) = try session.stage("read", file: input) { try sampling.picture(input, session: session) }
         let keeper = StageKeeper(
             session: session, checkpoint: checkpoint, key: pipeline.key(picture: hash, last: last, structure: ""),
-            folder: nil, tool: Self.toolName, arguments: sampling.recorded)
+            folder: nil, tool: Self.toolName, arguments: sampling.recorded(options, of: directory))
         let resumed = resume ? try keeper.resumed() : nil
         let latents = try session.stage("diffuse", file: input) {
             try pipeline.run(picture, through: last, resumed: resumed, observer: keeper)
@@ -77,7 +80,7 @@ struct Generate: Tool {
             "\(grouped($0.activeCount)) cells"
         }
         let mesh = try session.stage("decode", file: input) {
-            try pipeline.mesh(latents, progress: session.progress("decode"))
+            try pipeline.mesh(latents, closes: close, progress: session.progress("decode"))
         } outcome: {
             "\(grouped($0.triangleCount)) triangles"
         }

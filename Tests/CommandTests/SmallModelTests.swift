@@ -1,0 +1,113 @@
+import RandomModels
+import SSDFCore
+import SSDFImage
+import SSDFTensor
+import Testing
+
+/// The tools with a model of the built-in one's configuration and random weights, found without being named.
+@Suite struct SmallModelTests {
+    private static func shell() throws -> Shell {
+        let shell = Shell()
+        shell.run("mkdir -p .local/share/ssdf/models")
+        try RandomModel(yaml: RandomModel.small, type: .f16).write(to: "\(shell.folder)/.local/share/ssdf/models/small")
+        var pixels: [UInt16] = []
+        for y in 0..<40 {
+            for x in 0..<60 {
+                let inside = (x - 25) * (x - 25) + (y - 20) * (y - 20) < 200
+                pixels += inside ? [50_000, UInt16(x * 900), 9_000, .max] : [62_000, 62_000, 62_000, 0]
+            }
+        }
+        var bytes: [UInt8] = []
+        try RasterImage(width: 60, height: 40, pixels: pixels).writePNG { raw throws(Failure) in bytes += raw }
+        shell.write("p.png", bytes)
+        return shell
+    }
+
+    @Test func isFoundAndRunsAlikeInToolsAndChain() throws {
+        let shell = try Self.shell()
+        let result = shell.run(
+            """
+            set -e -o pipefail
+            ssdf-generate p.png -o whole.ply --preview whole.png
+            ssdf-diffuse p.png --threads 1 | tee a.ssdf | ssdf-decode - | ssdf-extract - | cmp - whole.ply
+            ssdf-inspect --strict whole.ply > /dev/null
+            ssdf-diffuse p.png --stage dense -o cells.ssdf
+            ssdf-diffuse p.png --stage 128 --structure cells.ssdf -o b.ssdf
+            ssdf-decode b.ssdf | ssdf-extract - | cmp - whole.ply
+            ssdf-generate p.png --threads 1 -m small -o again.ply
+            cmp again.ply whole.ply
+            """)
+        #expect(result.status == 0, "\(result)")
+        #expect(result.err.isEmpty, "\(result)")
+    }
+
+    /// Without options there is one answer; a seed, steps or a guidance scale asks for a sample.
+    @Test func samplesWhenAskedTo() throws {
+        let shell = try Self.shell()
+        let result = shell.run(
+            """
+            set -e -o pipefail
+            ssdf-diffuse p.png --stage dense -o mean.ssdf
+            ssdf-diffuse p.png --stage dense --start zero --seed 7 -o zero.ssdf
+            ssdf-diffuse p.png --stage dense --seed 1 -o one.ssdf
+            ssdf-diffuse p.png --stage dense --seed 1 --steps 20 --guidance 2 -o same.ssdf
+            ssdf-diffuse p.png --stage dense --seed 2 -o two.ssdf
+            ssdf-diffuse p.png --stage dense --steps 3,4 -o three.ssdf
+            for file in mean zero one same two three; do ssdf-extract $file.ssdf --iso 0.4 -o $file.ply; done
+            cmp mean.ply zero.ply
+            cmp one.ply same.ply
+            ! cmp -s mean.ply one.ply
+            ! cmp -s one.ply two.ply
+            ! cmp -s one.ply three.ply
+            ssdf-inspect mean.ssdf | grep -q -e --start=zero,zero
+            ssdf-inspect one.ssdf | grep -q -e --start=noise,noise
+            """)
+        #expect(result.status == 0, "\(result)")
+    }
+
+    @Test(arguments: [
+        ("--stage 1024", 69, "MODEL: the model has no stage 1024, expected dense, 128 or all"),
+        (
+            "--steps 1,2,3", 64,
+            "--steps has 3 numbers, expected 1, or one for each stage of the model: dense, 128"
+        ),
+        (
+            "--guidance 1,2,3", 64,
+            "--guidance has 3 numbers, expected 1, or one for each stage of the model: dense, 128"
+        ),
+    ])
+    func refuses(options: String, status: Int32, message: String) throws {
+        let shell = try Self.shell()
+        let result = shell.run("ssdf-diffuse p.png \(options) -o x.ssdf")
+        #expect(result.status == status)
+        let model = "\(shell.folder)/.local/share/ssdf/models/small"
+        #expect(result.err == "ssdf-diffuse: \(message.replacing("MODEL", with: model))\n", "\(result)")
+    }
+
+    @Test func saysWhereTheBuiltInModelIsMissing() {
+        let shell = Shell()
+        shell.write("p.png", "x")
+        let result = shell.run("XDG_DATA_HOME=/nowhere ssdf-diffuse p.png -o x.ssdf")
+        // A checkout has the model; there the picture is what is wrong.
+        #expect([69, 65].contains(result.status))
+        if result.status == 69 {
+            #expect(result.err.hasPrefix("ssdf-diffuse: small: the built-in model is not there: looked in /nowhere"))
+        }
+    }
+
+    @Test func decodesWhatItEncodes() throws {
+        let shell = try Self.shell()
+        let result = shell.run(
+            """
+            set -e -o pipefail
+            cp '\(Shell.root)/Fixtures/meshes/knot.ply' .
+            ssdf-voxelize knot.ply --resolution 128 | ssdf-encode - | ssdf-decode - --no-close -o open.ssdf
+            ssdf-voxelize knot.ply --resolution 128 | ssdf-encode - | ssdf-decode - -o same.ssdf
+            cmp open.ssdf same.ssdf
+            ssdf-voxelize knot.ply --resolution 128 | ssdf-encode - | ssdf-decode - --close -o closed.ssdf
+            ssdf-extract closed.ssdf -o closed.ply
+            ssdf-inspect --strict closed.ply > /dev/null
+            """)
+        #expect(result.status == 0, "\(result)")
+    }
+}
