@@ -15,12 +15,19 @@ package struct DiffusionPipeline: Sendable {
         package var seed: UInt64 = 0
         package var threads = 1
         package var precision = Precision.f32
-        /// Whether decoded volumes are refined where the model has a refiner for them.
-        package var refines = true
+        package var refines = RefinementChoice.whereItFits
         /// Bytes that decoding between the stages may take.
         package var memory = physicalMemory() / 2
 
         package init() {}
+    }
+
+    /// Whether decoded volumes are refined.
+    package enum RefinementChoice: String, Sendable {
+        case always
+        case never
+        /// Where the model has a refiner that can read what its decoder makes.
+        case whereItFits = "fitting"
     }
 
     /// What the pipeline tells of itself as it runs.
@@ -33,6 +40,8 @@ package struct DiffusionPipeline: Sendable {
         func keep(_ stage: DiffusionStage, _ state: SamplingState) throws(Failure)
         /// A stage's result.
         func finished(_ stage: DiffusionStage, _ result: borrowing SparseVolume) throws(Failure)
+        /// Something that a person should know.
+        func warn(_ message: String)
     }
 
     package let model: ModelDirectory
@@ -103,7 +112,7 @@ package struct DiffusionPipeline: Sendable {
             try observer.finished(stage, result)
             if stage == last { return result }
             if stage != .dense {
-                let surface = try mesh(result, progress: observer.progress("mesh at \(stage.name)"))
+                let surface = try mesh(result, observer: observer, part: "mesh at \(stage.name)")
                 cells = try surface.normalized().structure(size: 8 * SparseStage(stages[index + 1], model).side)
             }
         }
@@ -122,19 +131,20 @@ package struct DiffusionPipeline: Sendable {
 
     /// Decodes latents, refined where the model has a refiner, and extracts their surface in the cube's coordinates.
     package func mesh(
-        _ latents: borrowing SparseVolume, closes: Bool = true, progress: @escaping ProgressHandler
+        _ latents: borrowing SparseVolume, closes: Bool = true, observer: any Observer, part: String
     ) throws(Failure) -> TriangleMesh {
-        let volume = try decoded(latents, closes: closes, progress: progress)
+        let volume = try decoded(latents, closes: closes, observer: observer, part: part)
         return try extractSurface(volume, options: ExtractOptions(method: .mc, threads: options.threads))
     }
 
     /// As `ssdf-decode`, with `--refine` where the model has a refiner.
     /// - Parameter closes: whether a surface that leaves the cells is closed.
     package func decoded(
-        _ latents: borrowing SparseVolume, closes: Bool = true, progress: @escaping ProgressHandler
+        _ latents: borrowing SparseVolume, closes: Bool = true, observer: any Observer, part: String
     ) throws(Failure) -> SparseVolume {
         let decoder = try LatentDecoder(latents, model: model)
-        let refiner = options.refines ? try RefinerPlan.find(for: decoder.autoencoder, in: model) : nil
+        let refiner = try refiner(for: decoder.autoencoder, observer)
+        let progress = observer.progress(part)
         var decoding = DecodeOptions()
         decoding.threads = options.threads
         decoding.precision = options.precision
@@ -154,11 +164,31 @@ package struct DiffusionPipeline: Sendable {
         return volume
     }
 
+    /// The refiner to use, if any.
+    private func refiner(
+        for autoencoder: SparseSDFAutoencoder, _ observer: any Observer
+    ) throws(Failure) -> RefinerPlan? {
+        switch options.refines {
+        case .never: return nil
+        case .always: return try RefinerPlan(for: autoencoder, in: model)
+        case .whereItFits:
+            do throws(Failure) {
+                return try RefinerPlan.find(for: autoencoder, in: model)
+            } catch {
+                observer.warn("\(error); nothing is refined")
+                return nil
+            }
+        }
+    }
+
     /// What two runs must share to go on to the same result.
     package func key(picture: String, last: DiffusionStage, structure: String) -> String {
         let plans = stages.map { "\($0.name): \(options.plans[$0].map { "\($0)" } ?? "")" }
         let parts: [String] =
-            [modelHash, picture, structure, last.name, "\(options.seed)", options.precision.rawValue] + plans
+            [
+                modelHash, picture, structure, last.name, "\(options.seed)", options.precision.rawValue,
+                options.refines.rawValue,
+            ] + plans
         let text = Buffer(Array(parts.joined(separator: "\n").utf8))
         return contentHash(UnsafeRawBufferPointer(text.unsafeElements))
     }

@@ -89,8 +89,9 @@ package struct SamplingArguments: ParsableArguments {
         completion: .file(extensions: ["png"]))
     package var matte: String?
 
-    @Flag(inversion: .prefixedNo, help: "Refine what is decoded, where the model has a refiner for it.")
-    package var refine = true
+    @Flag(
+        inversion: .prefixedNo, help: "Refine what is decoded (default: where the model has a refiner that fits it).")
+    package var refine: Bool?
 
     @Option(help: ArgumentHelp("Number format of the products.", valueName: "format"))
     package var precision = Precision.f32
@@ -98,7 +99,9 @@ package struct SamplingArguments: ParsableArguments {
     package init() {}
 
     /// - Throws: `ValidationError` when the numbers make no sense.
-    package func check() throws {
+    package func check(inputs: [String]) throws {
+        if inputs.count > 1, matte != nil { throw ValidationError("--matte takes one picture") }
+        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once") }
         for value in steps?.values ?? [] where value != value.rounded() || !(1...1000).contains(value) {
             throw ValidationError("--steps is \(rounded(value)), expected whole numbers, 1 to 1000")
         }
@@ -124,7 +127,7 @@ package struct SamplingArguments: ParsableArguments {
         options.seed = seed?.value ?? Seed.fixed.value
         options.threads = threads
         options.precision = precision
-        options.refines = refine
+        options.refines = refine.map { $0 ? .always : .never } ?? .whereItFits
         options.memory = memory
         return options
     }
@@ -171,7 +174,7 @@ package struct SamplingArguments: ParsableArguments {
         return [
             "--stage=\(stage.name)", "--steps=\(joined(plans.map { "\($0.steps)" }))",
             "--guidance=\(joined(plans.map { rounded($0.guidance) }))",
-            "--start=\(joined(plans.map(\.start.rawValue)))", refine ? "--refine" : "--no-refine",
+            "--start=\(joined(plans.map(\.start.rawValue)))", "--refine=\(options.refines.rawValue)",
             "--precision=\(precision.rawValue)",
         ]
     }
