@@ -126,6 +126,10 @@ let package = Package(
         // Tests.
         support("RandomModels", ["SSDFCore", "SSDFNeural", "SSDFTensor"]),
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh", "SSDFVolume"]),
+        support(
+            "FuzzTargets",
+            ["SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "CSSDFKernels", "CZlib"]),
+        tests("FuzzTests", ["FuzzTargets"]),
         tests("SSDFCoreTests", []),
         support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
         tests("SSDFVolumeTests", ["SSDFVolume", "ContainerCases", "CSSDFKernels"]),
