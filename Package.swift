@@ -39,6 +39,7 @@ let package = Package(
     targets: [
         // C: the hot loops, and the faces of system libraries.
         .target(name: "CSSDFKernels"),
+        .target(name: "CSSDFAllocation", dependencies: ["CSSDFKernels"]),
         .target(name: "CEigenSolvers"),
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
@@ -65,13 +66,16 @@ let package = Package(
                 "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "SSDFCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COpenBLAS", "COneDNN"]),
+        module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COneDNN"]),
         module(
             "SSDFTraining",
             ["SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFVolume", "SSDFMesh", "SSDFImage", "CSSDFKernels"]),
         module(
             "SSDFCommand",
-            ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            [
+                "SSDFCore", "CSSDFAllocation", "CSSDFKernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
 
         module(
             "SSDFMeshCommand",
@@ -132,6 +136,10 @@ let package = Package(
         // Tests.
         support("RandomModels", ["SSDFCore", "SSDFNeural", "SSDFTensor"]),
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh", "SSDFVolume"]),
+        support(
+            "FuzzTargets",
+            ["SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "CSSDFKernels", "CZlib"]),
+        tests("FuzzTests", ["FuzzTargets"]),
         tests("SSDFCoreTests", []),
         support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
         tests("SSDFVolumeTests", ["SSDFVolume", "ContainerCases", "CSSDFKernels"]),
