@@ -45,8 +45,8 @@ struct TrainingRun: ParsableArguments {
     /// What a trainer is made with besides the configuration.
     struct Setup {
         let threads: Int
-        /// Of the shapes; nil for procedural ones.
-        let source: (any ShapeSource)?
+        /// What to train on; nil for procedural shapes.
+        let data: PreparedData?
         let reduction: any GradientReduction
     }
 
@@ -62,10 +62,10 @@ struct TrainingRun: ParsableArguments {
             let text = try FileBytes(path: config).withBytes { bytes throws(Failure) in
                 String(decoding: bytes, as: UTF8.self)
             }
-            let source = data == "procedural" ? nil : try PreparedData(path: data)
+            let prepared = data == "procedural" ? nil : try PreparedData(path: data)
             return try session.stage("read", file: config) {
                 let file = try TrainingFile(yaml: text)
-                let setup = Setup(threads: session.threads, source: source, reduction: reduction)
+                let setup = Setup(threads: session.threads, data: prepared, reduction: reduction)
                 let trainer = try make(file, setup)
                 try checkMemory(trainer, session)
                 return (file, trainer)
@@ -118,7 +118,13 @@ struct TrainingRun: ParsableArguments {
         let clock = ContinuousClock()
         let start = clock.now
         if trainer.state.step < trainer.steps {
-            try session.stage("prepare") { try trainer.prepare(progress: session.progress("prepare")) }
+            // What the first leaves in a file, the others find there.
+            for isFirst in [true, false] {
+                try reduction.together {
+                    guard (reduction.rank == 0 || !trainer.keepsPreparation) == isFirst else { return }
+                    try session.stage("prepare") { try trainer.prepare(progress: session.progress("prepare")) }
+                }
+            }
         }
         let progress = session.progress(trainer.name)
         while trainer.state.step < trainer.steps {

@@ -56,14 +56,20 @@ package struct PreparedData: ShapeSource {
     }
 
     /// The sample of a number: all come once before one comes again.
-    package func sample(_ number: Int) -> PreparedSample {
-        samples[SampleOrder(count: samples.count, seed: 0).sample(number)]
-    }
+    private func sample(of number: Int) -> Int { SampleOrder(count: samples.count, seed: 0).sample(number) }
 
     package func band(_ number: Int, resolution: Int, isRotated: Bool) throws(Failure) -> BandSamples {
-        let file = try open(sample(number), resolution)
-        let volume = try file.read(file.grid(named: "sdf"), threads: 1)
-        try Self.check(volume.metadata, resolution, file.name)
+        try band(ofSample: sample(of: number), resolution: resolution)
+    }
+
+    package func cells(_ number: Int, resolution: Int) throws(Failure) -> [BrickCoordinate] {
+        try cells(ofSample: sample(of: number), resolution: resolution)
+    }
+
+    /// The band of `samples[index]`.
+    package func band(ofSample index: Int, resolution: Int) throws(Failure) -> BandSamples {
+        let file = try open(samples[index], resolution)
+        let volume = try distances(file, resolution)
         let sharp = try file.read(file.grid(named: "sharp"), threads: 1)
         guard sharp.channels == 1 else {
             throw .badData(
@@ -76,11 +82,10 @@ package struct PreparedData: ShapeSource {
         return band
     }
 
-    package func cells(_ number: Int, resolution: Int) throws(Failure) -> [BrickCoordinate] {
-        let file = try open(sample(number), resolution)
-        let volume = try file.read(file.grid(named: "sdf"), threads: 1)
-        try Self.check(volume.metadata, resolution, file.name)
-        return BandSamples(volume).bricks
+    /// The bricks of that band.
+    package func cells(ofSample index: Int, resolution: Int) throws(Failure) -> [BrickCoordinate] {
+        let file = try open(samples[index], resolution)
+        return BandSamples(try distances(file, resolution)).bricks
     }
 
     package func largestBand(resolution: Int) -> Int {
@@ -100,19 +105,23 @@ package struct PreparedData: ShapeSource {
         try check(resolution: resolution)
     }
 
-    /// A band that training can use: signed distances in the default cube, as wide as networks see them.
-    private static func check(_ metadata: GridMetadata, _ resolution: Int, _ name: String) throws(Failure) {
-        let place = "grid \"\(metadata.name)\""
+    /// Signed distances in the default cube, as wide as networks see them.
+    private func distances(_ file: borrowing VolumeFile, _ resolution: Int) throws(Failure) -> SparseVolume {
+        let volume = try file.read(file.grid(named: "sdf"), threads: 1)
+        let metadata = volume.metadata
+        let place = "grid \"sdf\""
         guard metadata.kind == .sdf, metadata.channels == 1, metadata.resolution == resolution else {
             throw .badData(
-                file: name, place: place,
+                file: file.name, place: place,
                 "\(metadata.kind.name) with \(metadata.channels) channels at \(metadata.resolution)",
                 expected: "sdf with 1 at \(resolution)")
         }
         let voxels = metadata.truncation / metadata.voxelSize
         guard voxels >= Double(BandSamples.halfWidth) - 1e-6 else {
             throw .badData(
-                file: name, place: place, "a band of \(voxels) voxels", expected: "at least \(BandSamples.halfWidth)")
+                file: file.name, place: place, "a band of \(voxels) voxels",
+                expected: "at least \(BandSamples.halfWidth)")
         }
+        return volume
     }
 }

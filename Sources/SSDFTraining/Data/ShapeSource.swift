@@ -33,7 +33,7 @@ extension ProceduralShapes: ShapeSource {
     }
 
     package func cells(_ number: Int, resolution: Int) -> [BrickCoordinate] {
-        BandSamples(shape(number, .training).shape, resolution: resolution).bricks
+        BandSamples.cells(of: shape(number, .training).shape, resolution: resolution)
     }
 
     /// A shape has up to about 1,800 at 128³, measured; surfaces grow with the square.
