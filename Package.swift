@@ -32,6 +32,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "ssdf",
+    traits: [.trait(name: "MPI", description: "Training on several machines, by Open MPI (Debian: libopenmpi-dev)")],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -47,6 +48,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
         // The engine. Arrows go one way only.
@@ -69,7 +71,10 @@ let package = Package(
         module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COneDNN"]),
         module(
             "SSDFTraining",
-            ["SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFVolume", "SSDFMesh", "SSDFImage", "CSSDFKernels"]),
+            [
+                "SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFVolume", "SSDFMesh", "SSDFImage", "CSSDFKernels",
+                .target(name: "CMPI", condition: .when(traits: ["MPI"])),
+            ]),
         module(
             "SSDFCommand",
             [

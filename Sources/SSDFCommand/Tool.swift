@@ -15,10 +15,13 @@ import SSDFCore
 package protocol Tool: ParsableCommand {
     /// The libraries behind this tool, with their versions, for `--version -v`.
     static var libraries: [String] { get }
+    /// Whether another process of the same run says what there is to say.
+    static var isSilent: Bool { get }
 }
 
 extension Tool {
     package static var libraries: [String] { [] }
+    package static var isSilent: Bool { false }
 
     /// The program's name, as messages start with it.
     package static var toolName: String { configuration.commandName ?? "ssdf" }
@@ -62,7 +65,12 @@ extension Tool {
     }
 
     private static func end(with failure: Failure) -> Never {
-        printError(failure, tool: toolName)
+        if isSilent {
+            // mpirun ends all processes when one ends: the one that speaks goes first.
+            usleep(500_000)
+        } else {
+            printError(failure, tool: toolName)
+        }
         endProcess(failure.cause.rawValue)
     }
 
