@@ -117,10 +117,17 @@ let package = Package(
         .executableTarget(
             name: "ssdf-bench-neural",
             dependencies: [
-                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "COpenBLAS", "COneDNN",
-                "FixtureMeshes",
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "BareProducts", "FixtureMeshes",
             ],
             path: "Tests/Benchmarks/neural", exclude: ["peers", "run"], swiftSettings: swift6),
+
+        .executableTarget(
+            name: "diffusion-benchmark",
+            dependencies: [
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "BareProducts", "FixtureMeshes",
+                "RandomModels",
+            ],
+            path: "Tests/Benchmarks/diffusion", exclude: ["run"], swiftSettings: swift6),
 
         .executableTarget(
             name: "remesh-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/remesh",
@@ -131,7 +138,7 @@ let package = Package(
 
         .executableTarget(
             name: "random-model",
-            dependencies: ["RandomModels", "SSDFCore", "SSDFTensor", "SSDFVolume", "COpenBLAS"],
+            dependencies: ["RandomModels", "SSDFCore", "SSDFVolume", "BareProducts"],
             path: "Tests/Benchmarks/autoencoder", exclude: ["run"], swiftSettings: swift6),
 
         .executableTarget(
@@ -140,6 +147,7 @@ let package = Package(
 
         // Tests.
         support("RandomModels", ["SSDFCore", "SSDFNeural", "SSDFTensor"]),
+        support("BareProducts", ["SSDFCore", "SSDFTensor", "COpenBLAS", "COneDNN"]),
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh", "SSDFVolume"]),
         support(
             "FuzzTargets",
