@@ -32,6 +32,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "ssdf",
+    traits: [.trait(name: "MPI", description: "Training on several machines, by Open MPI (Debian: libopenmpi-dev)")],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -39,6 +40,7 @@ let package = Package(
     targets: [
         // C: the hot loops, and the faces of system libraries.
         .target(name: "CSSDFKernels"),
+        .target(name: "CSSDFAllocation", dependencies: ["CSSDFKernels"]),
         .target(name: "CEigenSolvers"),
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
@@ -46,6 +48,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
         // The engine. Arrows go one way only.
@@ -65,13 +68,19 @@ let package = Package(
                 "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "SSDFCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COpenBLAS", "COneDNN"]),
+        module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COneDNN"]),
         module(
             "SSDFTraining",
-            ["SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFVolume", "SSDFMesh", "SSDFImage", "CSSDFKernels"]),
+            [
+                "SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFVolume", "SSDFMesh", "SSDFImage", "CSSDFKernels",
+                .target(name: "CMPI", condition: .when(traits: ["MPI"])),
+            ]),
         module(
             "SSDFCommand",
-            ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            [
+                "SSDFCore", "CSSDFAllocation", "CSSDFKernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
 
         module(
             "SSDFMeshCommand",
@@ -108,10 +117,17 @@ let package = Package(
         .executableTarget(
             name: "ssdf-bench-neural",
             dependencies: [
-                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "COpenBLAS", "COneDNN",
-                "FixtureMeshes",
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "BareProducts", "FixtureMeshes",
             ],
             path: "Tests/Benchmarks/neural", exclude: ["peers", "run"], swiftSettings: swift6),
+
+        .executableTarget(
+            name: "diffusion-benchmark",
+            dependencies: [
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "BareProducts", "FixtureMeshes",
+                "RandomModels",
+            ],
+            path: "Tests/Benchmarks/diffusion", exclude: ["run"], swiftSettings: swift6),
 
         .executableTarget(
             name: "remesh-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/remesh",
@@ -122,7 +138,7 @@ let package = Package(
 
         .executableTarget(
             name: "random-model",
-            dependencies: ["RandomModels", "SSDFCore", "SSDFTensor", "SSDFVolume", "COpenBLAS"],
+            dependencies: ["RandomModels", "SSDFCore", "SSDFVolume", "BareProducts"],
             path: "Tests/Benchmarks/autoencoder", exclude: ["run"], swiftSettings: swift6),
 
         .executableTarget(
@@ -131,7 +147,12 @@ let package = Package(
 
         // Tests.
         support("RandomModels", ["SSDFCore", "SSDFNeural", "SSDFTensor"]),
+        support("BareProducts", ["SSDFCore", "SSDFTensor", "COpenBLAS", "COneDNN"]),
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh", "SSDFVolume"]),
+        support(
+            "FuzzTargets",
+            ["SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "CSSDFKernels", "CZlib"]),
+        tests("FuzzTests", ["FuzzTargets"]),
         tests("SSDFCoreTests", []),
         support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
         tests("SSDFVolumeTests", ["SSDFVolume", "ContainerCases", "CSSDFKernels"]),

@@ -26,11 +26,15 @@ struct TrainTransformer: ParsableCommand {
     @OptionGroup var training: TrainingRun
 
     func run() throws {
-        try training.train { file, session in
+        try training.train { file, setup in
             switch stage {
-            case .dense: try DenseTransformerTrainer(file, cache: cache, threads: session.threads)
+            case .dense:
+                try DenseTransformerTrainer(
+                    file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction)
             case .sparse:
-                try SparseTransformerTrainer(file, folder: training.output, cache: cache, threads: session.threads)
+                try SparseTransformerTrainer(
+                    file, folder: training.output, data: setup.data, cache: cache, threads: setup.threads,
+                    reduction: setup.reduction)
             }
         }
     }

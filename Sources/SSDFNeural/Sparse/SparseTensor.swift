@@ -42,4 +42,16 @@ extension Compute {
     package func apply(_ function: PointwiseFunction, _ x: SparseTensor) -> SparseTensor {
         x.with(apply(function, x.features))
     }
+
+    /// A part of a network that runs twice where memory is dearer than time; see `segment(_:_:)` of tensors.
+    package func segment(_ x: SparseTensor, _ body: @escaping (SparseTensor) -> SparseTensor) -> SparseTensor {
+        guard recomputesSegments, isRecording else { return body(x) }
+        var coordinates: CoordinateSet?
+        let features = segment([x.features]) { inputs in
+            let y = body(x.with(inputs[0]))
+            coordinates = y.coordinates
+            return y.features
+        }
+        return SparseTensor(features: features, coordinates: coordinates!)
+    }
 }

@@ -42,6 +42,7 @@ package final class DenseTransformerTrainer: Trainer {
     private let order: SampleOrder
     private let targets: any StructureTargets
     private let cachePath: String?
+    private let data: PreparedData?
     /// Of each number of a patch row by row, its place in the grid.
     package let places: [Int32]
     private var pictures: PictureSet?
@@ -58,10 +59,13 @@ package final class DenseTransformerTrainer: Trainer {
         return config
     }
 
-    /// - Parameter cache: a file that keeps the pictures from one run to the next.
+    /// - Parameters:
+    ///   - data: what to train on; nil for procedural shapes.
+    ///   - cache: a file that keeps the pictures from one run to the next.
     /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together.
     package init(
-        _ file: TrainingFile, cache: String? = nil, threads: Int, reduction: any GradientReduction = SingleProcess()
+        _ file: TrainingFile, data: PreparedData? = nil, cache: String? = nil, threads: Int,
+        reduction: any GradientReduction = SingleProcess()
     ) throws(Failure) {
         var section = try file.section("dense_dit")
         let config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
@@ -94,11 +98,14 @@ package final class DenseTransformerTrainer: Trainer {
                 place: "\(transformer.name).params.resolution", "\(targets.side)",
                 expected: "a multiple of \(DenseStageNetwork.coarseSide), or no auxiliary loss")
         }
-        recipe = PictureSet.Recipe(
-            seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
-            side: encoder.config.size, resolution: 8 * targets.side)
+        recipe =
+            try data?.pictureRecipe(views: config.views, side: encoder.config.size, resolution: 8 * targets.side)
+            ?? PictureSet.Recipe(
+                seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
+                side: encoder.config.size, resolution: 8 * targets.side)
+        self.data = data
         cachePath = cache
-        order = SampleOrder(count: config.shapes * config.views, seed: UInt64(config.optimization.seed))
+        order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))
         parts =
             [
                 TrainedComponent(
@@ -114,7 +121,7 @@ package final class DenseTransformerTrainer: Trainer {
             try DenseStageNetwork(
                 source, encoder: encoder.config, transformer: transformer.config, hasHead: config.auxiliary > 0)
         }
-        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit"))
+        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit", data: data?.identity ?? ""))
         let (p, side, across) = (
             transformer.config.patchSize, transformer.config.resolution, transformer.config.tokenSide
         )
@@ -129,8 +136,11 @@ package final class DenseTransformerTrainer: Trainer {
     }
 
     package func prepare(progress: ProgressHandler) throws {
-        pictures = try PictureSet.prepared(recipe, cache: cachePath, threads: gradients.threads, progress: progress)
+        pictures = try PictureSet.prepared(
+            recipe, data: data, cache: cachePath, threads: gradients.threads, progress: progress)
     }
+
+    package var keepsPreparation: Bool { cachePath != nil }
 
     package func estimatedBytes(threads: Int) -> Int {
         let weights = 4 * parameterCount

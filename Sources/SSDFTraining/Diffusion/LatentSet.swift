@@ -2,7 +2,7 @@ import SSDFCore
 import SSDFNeural
 import SSDFTensor
 
-/// The latents of procedural shapes by a sparse auto-encoder that is trained no more: means of the posterior, each shape
+/// The latents of shapes by a sparse auto-encoder that is trained no more: means of the posterior, each shape
 /// encoded once.
 package final class LatentSet: Sendable {
     /// Channels of a latent.
@@ -37,10 +37,10 @@ package final class LatentSet: Sendable {
         self.values = values
     }
 
-    /// Encodes shapes 0 ..< count of a seed, the same on any number of threads.
+    /// Encodes shapes 0 ..< count of a source, the same on any number of threads.
     /// - Parameter network: of the auto-encoder, whose latents lie on cells of eight voxels.
     package convenience init(
-        _ shapes: ProceduralShapes, count: Int, network: AutoencoderNetwork, channels: Int, resolution: Int,
+        _ shapes: any ShapeSource, count: Int, network: AutoencoderNetwork, channels: Int, resolution: Int,
         threads: Int, progress: ProgressHandler
     ) throws {
         struct Encoded: Sendable {
@@ -55,7 +55,7 @@ package final class LatentSet: Sendable {
                 for index in range {
                     let result = Result<Encoded, any Error> {
                         let compute = workers.value[worker]
-                        let band = BandSamples(shapes.shape(index, .training).shape, resolution: resolution)
+                        let band = try shapes.band(index, resolution: resolution, isRotated: false)
                         let h = network.encoder(try AutoencoderSample(band).input, compute)
                         let mean = DiagonalGaussian(h.features, compute).mean
                         let order = try h.coordinates.blockOrder(size: 8)

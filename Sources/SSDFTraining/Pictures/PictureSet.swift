@@ -15,6 +15,8 @@ package final class PictureSet: Sendable {
         package var side: Int
         /// Voxels along the cube's side; a cell has eight.
         package var resolution: Int
+        /// Identifies a folder that takes the place of the procedural shapes.
+        package var data = ""
 
         package init(
             seed: UInt64, split: ProceduralShapes.Split = .training, shapes: Int, views: Int, side: Int, resolution: Int

@@ -69,6 +69,15 @@ package final class BatchGradients<Network: Sendable> {
 
     package var groups: Int { copies.count }
 
+    /// The most bytes that the tensors of a worker's group held at one time.
+    package var peakBytes: Int { workers.reduce(0) { max($0, $1.pool.peakBytes) } }
+
+    /// Whether the networks' segments run twice instead of keeping what their gradients need.
+    package var recomputesSegments: Bool {
+        get { workers[0].recomputesSegments }
+        set { for worker in workers { worker.recomputesSegments = newValue } }
+    }
+
     /// The numbers of this process's micro-batches of a step.
     package var microBatches: [Int] { Array(stride(from: reduction.rank, to: accumulation, by: reduction.count)) }
 
@@ -100,7 +109,9 @@ package final class BatchGradients<Network: Sendable> {
             }
         }
         var told = [[Double]](repeating: [], count: count)
-        for (place, result) in results.enumerated() { told[order[place]] = try result.get() }
+        try reduction.together {
+            for (place, result) in results.enumerated() { told[order[place]] = try result.get() }
+        }
         try gatherGradients(isFirst: microBatch < reduction.count)
         guard reduction.count > 1 else { return told }
         let width = told[0].count
