@@ -130,6 +130,10 @@ let package = Package(
             path: "Tests/Benchmarks/diffusion", exclude: ["run"], swiftSettings: swift6),
 
         .executableTarget(
+            name: "training-benchmark",
+            dependencies: ["SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFTraining", "BareProducts"],
+            path: "Tests/Benchmarks/training", exclude: ["run"], swiftSettings: swift6),
+        .executableTarget(
             name: "remesh-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/remesh",
             exclude: ["run"], swiftSettings: swift6),
         .executableTarget(
