@@ -131,7 +131,7 @@ let package = Package(
 
         .executableTarget(
             name: "training-benchmark",
-            dependencies: ["SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFTraining", "BareProducts"],
+            dependencies: ["SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFTraining", "SSDFVolume", "BareProducts"],
             path: "Tests/Benchmarks/training", exclude: ["run"], swiftSettings: swift6),
         .executableTarget(
             name: "remesh-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/remesh",

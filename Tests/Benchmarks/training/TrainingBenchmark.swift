@@ -5,6 +5,7 @@ import SSDFCore
 import SSDFNeural
 import SSDFTensor
 import SSDFTraining
+import SSDFVolume
 
 /// Steps of training the two transformers of a configuration, beside their forward passes and the machine's bare products:
 /// JSON lines on standard output.
@@ -40,7 +41,8 @@ import SSDFTraining
     private static func pictures(_ shapes: Int, _ side: Int) throws -> PictureSet {
         try PictureSet(
             PictureSet.Recipe(seed: 1, shapes: shapes, views: 1, side: side, resolution: 128),
-            threads: availableProcessors()) { _, _ in }
+            threads: availableProcessors()
+        ) { _, _ in }
     }
 
     /// The dense stage with its image encoder, as it is trained: four samples a thread and step.
@@ -80,7 +82,8 @@ import SSDFTraining
         let best = try (0..<steps).map { _ in try seconds(step) }.min()!
         let samples = Double(groups * group)
         report(
-            "dense", threads, samples / best, operations: 3 * operations(encoder) + 3 * operations(transformer, encoder),
+            "dense", threads, samples / best,
+            operations: 3 * operations(encoder) + 3 * operations(transformer, encoder),
             peak)
     }
 
