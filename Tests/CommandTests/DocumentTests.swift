@@ -22,6 +22,10 @@ import Testing
         try RandomRelease.write(
             to: "\(shell.folder)/Direct3D-S2-v-1-1",
             imageEncoder: "\(shell.folder)/dinov2_vitl14_reg4_pretrain.pth")
+        if shell.run("test -e '\(Shell.root)/Fixtures/models/small/config.yaml'").status != 0 {
+            shell.run("mkdir models")
+            try RandomModel(yaml: small).write(to: "\(shell.folder)/models/small")
+        }
         shell.write("field.npy", field)
         shell.write("autoencoder.yaml", autoencoder)
         let result = shell.run(
@@ -31,6 +35,7 @@ import Testing
             ssdf-voxelize scan.obj --resolution 64 -o scan.ssdf; ssdf-extract scan.ssdf -o scan.ply
             ssdf-voxelize part.obj --resolution 512 -o part.ssdf
             ssdf-inspect chair.obj --render chair.png --size 128 --background transparent
+            mkdir -p models
             ssdf-model import Direct3D-S2-v-1-1 --image-encoder dinov2_vitl14_reg4_pretrain.pth -o models/d3ds2
             ssdf-diffuse chair.png -m models/d3ds2 --stage 512 --steps 2 -o chair-latents.ssdf
             """)
@@ -60,6 +65,12 @@ import Testing
             }
         }
         return bytes
+    }
+
+    /// The built-in model, narrower.
+    private static var small: String {
+        RandomModel.small.replacing("embed_dim: 128", with: "embed_dim: 32").replacing("_channels: 128", with: "_channels: 32")
+            .replacing("num_blocks: 6", with: "num_blocks: 1").replacing("num_kv_heads: 2", with: "num_kv_heads: 1")
     }
 
     /// Training that is over after a few steps.
