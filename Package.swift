@@ -32,10 +32,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "ssdf",
-    traits: [.trait(name: "MPI", description: "Training on several machines, by Open MPI (Debian: libopenmpi-dev)")],
+    traits: [
+        .trait(name: "MPI", description: "Training on several machines, by Open MPI (Debian: libopenmpi-dev)"),
+        .trait(name: "OpenVDB", description: "ssdf-convert reads and writes .vdb files; needs libopenvdb-dev."),
+    ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // C: the hot loops, and the faces of system libraries.
@@ -49,18 +51,26 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        // Empty without the trait, so that nothing needs OpenVDB.
+        .target(
+            name: "COpenVDB", cxxSettings: [.define("SSDF_OPENVDB", .when(traits: ["OpenVDB"]))],
+            linkerSettings: [
+                .linkedLibrary("openvdb", .when(traits: ["OpenVDB"])),
+                .linkedLibrary("tbb", .when(traits: ["OpenVDB"])),
+            ]),
 
         // The engine. Arrows go one way only.
-        module("SSDFCore", ["CSSDFKernels", "CNettle"]),
+        module("SSDFCore", ["CSSDFKernels", "CNettle", "CZlib"]),
         module("SSDFVolume", ["SSDFCore", "CZstd", "CSSDFKernels"]),
+        module("SSDFOpenVDB", ["SSDFCore", "SSDFVolume", "COpenVDB"]),
         module("SSDFMesh", ["SSDFCore", "SSDFVolume", "CSSDFKernels", "CEigenSolvers"]),
         module("SSDFImage", ["SSDFCore", "CPNGCodec"]),
         module(
             "SSDFNeural",
             [
-                "SSDFCore", "SSDFVolume", "SSDFImage", "SSDFTensor", "CSSDFKernels", "CZlib",
-                .product(name: "Yams", package: "Yams"),
+                "SSDFCore", "SSDFVolume", "SSDFImage", "SSDFTensor", "CSSDFKernels", "CYAML",
             ]),
         module(
             "SSDFGeneration",
@@ -86,10 +96,12 @@ let package = Package(
             "SSDFMeshCommand",
             ["SSDFCore", "SSDFMesh", "SSDFCommand", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
-        // The tools.
+        // The tools, and the umbrella over them.
+        .executableTarget(name: "ssdf", dependencies: ["SSDFCore", "SSDFCommand"], swiftSettings: swift6),
         tool("ssdf-voxelize", ["SSDFMesh", "SSDFVolume"]),
         tool("ssdf-extract", ["SSDFMesh", "SSDFVolume"]),
         tool("ssdf-remesh", ["SSDFMesh", "SSDFMeshCommand"]),
+        tool("ssdf-convert", ["SSDFVolume", "SSDFOpenVDB"]),
         tool("ssdf-inspect", ["SSDFMesh", "SSDFVolume", "SSDFImage"]),
 
         tool("ssdf-diffuse", ["SSDFGeneration", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFImage"]),

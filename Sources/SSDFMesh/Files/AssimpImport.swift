@@ -53,11 +53,9 @@ package func importMesh(
 /// The importer stands beside the running executable or in ../libexec/ssdf; SSDF_IMPORT names another.
 private func findImporter(for suffix: String) throws(Failure) -> String {
     if let wish = getenv("SSDF_IMPORT") { return String(cString: wish) }
-    var buffer = [CChar](repeating: 0, count: 4096)
-    let length = readlink("/proc/self/exe", &buffer, buffer.count)
-    guard length > 0 else { throw Failure(.unavailable, "cannot find the running executable: \(systemMessage(errno))") }
-    let path = String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    guard let folder = programFolder() else {
+        throw Failure(.unavailable, "cannot find the running executable: \(systemMessage(errno))")
+    }
     let places = ["\(folder)/ssdf-import", "\(folder)/../libexec/ssdf/ssdf-import"]
     for place in places where access(place, X_OK) == 0 { return place }
     throw Failure(

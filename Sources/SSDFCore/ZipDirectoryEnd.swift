@@ -1,5 +1,3 @@
-import SSDFCore
-
 /// Where an archive's directory lies: the records at the very end of the file.
 struct ZipDirectoryEnd {
     /// The bytes of the directory.

@@ -1,5 +1,3 @@
-import SSDFCore
-
 /// The directory of a zip archive, checked against the bytes it speaks of.
 ///
 /// Zip files describe themselves twice (in front of each member and in the directory at the end), and attacks live in

@@ -1,52 +1,37 @@
 import SSDFCore
 import SSDFNeural
 import SSDFTensor
-import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#endif
-
-/// A folder that is removed with what is in it.
-final class TemporaryFolder {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/ssdf-neural-XXXXXX".utf8CString)
-        path = String(cString: mkdtemp(&template))
-    }
-
-    deinit { _ = system("rm -rf '\(path)'") }
-
-    func write(_ name: String, _ bytes: [UInt8]) throws {
-        let file = try #require(fopen("\(path)/\(name)", "w"))
-        #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
-        fclose(file)
-    }
-
-    func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
-}
 
 /// Makes checkpoints as `torch.save` lays them out: stored members, one storage for each tensor.
-struct CheckpointBuilder {
-    struct Tensor {
-        var path: [String]
-        var type: ElementType
-        var shape: [Int]
-        var bytes: [UInt8]
+package struct CheckpointBuilder {
+    package struct Tensor {
+        package var path: [String]
+        package var type: ElementType
+        package var shape: [Int]
+        package var bytes: [UInt8]
+
+        package init(path: [String], type: ElementType, shape: [Int], bytes: [UInt8]) {
+            self.path = path
+            self.type = type
+            self.shape = shape
+            self.bytes = bytes
+        }
     }
 
-    var tensors: [Tensor] = []
+    package var tensors: [Tensor] = []
+
+    package init() {}
+
     private static let storageNames: [ElementType: String] = [
         .f64: "DoubleStorage", .f32: "FloatStorage", .f16: "HalfStorage", .bf16: "BFloat16Storage", .i64: "LongStorage",
     ]
 
-    mutating func add(_ path: [String], _ type: ElementType, _ shape: [Int], _ bytes: [UInt8]) {
+    package mutating func add(_ path: [String], _ type: ElementType, _ shape: [Int], _ bytes: [UInt8]) {
         tensors.append(Tensor(path: path, type: type, shape: shape, bytes: bytes))
     }
 
     /// Adds every tensor of a list under a key, with values that depend on the name and the place.
-    mutating func add(_ list: [ExpectedTensor], under key: String, type: ElementType) {
+    package mutating func add(_ list: [ExpectedTensor], under key: String, type: ElementType) {
         for tensor in list {
             let count = tensor.shape.reduce(1, *)
             let seed = tensor.name.utf8.reduce(UInt32(17)) { $0 &* 31 &+ UInt32($1) } % 97
@@ -62,7 +47,7 @@ struct CheckpointBuilder {
     }
 
     /// The pickle: a dictionary of the first keys, each with a flat dictionary of the rest joined by dots.
-    func pickle() -> [UInt8] {
+    package func pickle() -> [UInt8] {
         var out: [UInt8] = [0x80, 2, 0x7d, 0x28]
         var keys: [String] = []
         for tensor in tensors where !keys.contains(tensor.path[0]) { keys.append(tensor.path[0]) }
@@ -110,21 +95,37 @@ struct CheckpointBuilder {
     }
 
     /// The whole archive.
-    func archive() -> [UInt8] {
+    package func archive() -> [UInt8] {
         var zip = ZipBuilder()
         zip.add("model/data.pkl", pickle())
         for (index, tensor) in tensors.enumerated() { zip.add("model/data/\(index)", tensor.bytes) }
         return zip.finish()
     }
+
+    /// The whole archive with the tensors at the top, as DINOv2's are.
+    package func flatArchive() -> [UInt8] {
+        // `pickle()` makes {"": {name: tensor}}; taking the inner dictionary alone leaves {name: tensor}.
+        precondition(tensors.allSatisfy { $0.path[0].isEmpty }, "the key is empty")
+        var pickle = pickle()
+        pickle.removeSubrange(3..<9)
+        pickle.remove(at: pickle.count - 2)
+        pickle.remove(at: 2)
+        var zip = ZipBuilder()
+        zip.add("m/data.pkl", [0x80, 2] + pickle[2...])
+        for (index, tensor) in tensors.enumerated() { zip.add("m/data/\(index)", tensor.bytes) }
+        return zip.finish()
+    }
 }
 
 /// Writes a zip archive of stored members; tests change what it says.
-struct ZipBuilder {
-    var bytes: [UInt8] = []
-    var directory: [UInt8] = []
-    var count = 0
+package struct ZipBuilder {
+    package var bytes: [UInt8] = []
+    package var directory: [UInt8] = []
+    package var count = 0
 
-    mutating func add(_ name: String, _ content: [UInt8], crc: UInt32? = nil) {
+    package init() {}
+
+    package mutating func add(_ name: String, _ content: [UInt8], crc: UInt32? = nil) {
         let offset = bytes.count
         let checksum = crc ?? crc32(content)
         let common: [UInt8] =
@@ -136,17 +137,19 @@ struct ZipBuilder {
         count += 1
     }
 
-    func finish() -> [UInt8] {
+    package func finish() -> [UInt8] {
         bytes + directory + le(UInt32(0x0605_4b50)) + le(UInt32(0)) + le(UInt16(count)) + le(UInt16(count))
             + le(UInt32(directory.count)) + le(UInt32(bytes.count)) + le(UInt16(0))
     }
 }
 
 /// Little-endian bytes of a number.
-func le<Number: FixedWidthInteger>(_ value: Number) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+package func le<Number: FixedWidthInteger>(_ value: Number) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+}
 
 /// The checksum of zip, bit by bit: written apart from the library that the reader uses.
-func crc32(_ bytes: [UInt8]) -> UInt32 {
+package func crc32(_ bytes: [UInt8]) -> UInt32 {
     var value: UInt32 = .max
     for byte in bytes {
         value ^= UInt32(byte)

@@ -1,7 +1,7 @@
 import SSDFCore
 
 /// Reads little-endian fields from bytes of known extent, and refuses to read past them.
-struct ByteCursor {
+struct FieldCursor {
     let bytes: UnsafeRawBufferPointer
     private(set) var offset = 0
     /// What the bytes are, for messages.

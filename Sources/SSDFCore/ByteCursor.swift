@@ -1,23 +1,21 @@
-import SSDFCore
-
 /// Reads little-endian numbers and byte ranges in order, and never past its end.
-struct ByteCursor {
-    let bytes: UnsafeRawBufferPointer
-    private(set) var position: Int
-    let end: Int
+package struct ByteCursor {
+    package let bytes: UnsafeRawBufferPointer
+    package private(set) var position: Int
+    package let end: Int
 
     /// - Precondition: `at` and `end` lie within `bytes`.
-    init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0, end: Int? = nil) {
+    package init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0, end: Int? = nil) {
         self.bytes = bytes
         self.position = position
         self.end = end ?? bytes.count
         precondition(position >= 0 && position <= self.end && self.end <= bytes.count)
     }
 
-    var remaining: Int { end - position }
+    package var remaining: Int { end - position }
 
     /// The next number.
-    mutating func next<Number: FixedWidthInteger & BitwiseCopyable>(
+    package mutating func next<Number: FixedWidthInteger & BitwiseCopyable>(
         _ type: Number.Type = Number.self
     ) throws(Failure) -> Number {
         let size = MemoryLayout<Number>.size
@@ -27,14 +25,14 @@ struct ByteCursor {
     }
 
     /// The next `count` bytes.
-    mutating func take(_ count: Int) throws(Failure) -> UnsafeRawBufferPointer {
+    package mutating func take(_ count: Int) throws(Failure) -> UnsafeRawBufferPointer {
         guard count >= 0, count <= remaining else { throw truncated(count) }
         defer { position += count }
         return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
     }
 
     /// The next `count` bytes as UTF-8 text.
-    mutating func text(_ count: Int) throws(Failure) -> String {
+    package mutating func text(_ count: Int) throws(Failure) -> String {
         let start = position
         let raw = try take(count)
         guard let text = String(validating: raw, as: UTF8.self) else {

@@ -1,5 +1,3 @@
-import SSDFCore
-
 /// What the directory at the end of an archive says of one member.
 struct ZipDirectoryRecord {
     private let name: String
