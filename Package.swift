@@ -124,6 +124,13 @@ let package = Package(
             path: "Tests/Benchmarks/autoencoder", exclude: ["run"], swiftSettings: swift6),
 
         .executableTarget(
+            name: "ratio-benchmark",
+            dependencies: [
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "COneDNN", "FixtureMeshes",
+            ],
+            path: "Tests/Benchmarks/ratios", exclude: ["recorded.json", "run"], swiftSettings: swift6),
+
+        .executableTarget(
             name: "sign-benchmark", dependencies: ["SSDFCore", "SSDFMesh", "FixtureMeshes"],
             path: "Tests/Benchmarks/signs", exclude: ["run"], swiftSettings: swift6),
 

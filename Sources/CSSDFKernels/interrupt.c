@@ -45,6 +45,9 @@ static void clear_bar(void) {
 static void remove_temporaries(void) {
     for (int i = 0; i < TEMPORARIES; i++)
         if (atomic_load(&temporaries[i].state) == LIVE) unlink(temporaries[i].path);
+    // A folder goes after what was in it, and stays when something else is.
+    for (int i = 0; i < TEMPORARIES; i++)
+        if (atomic_load(&temporaries[i].state) == LIVE) rmdir(temporaries[i].path);
 }
 
 // Ends the process by `signal`, which is blocked while its handler runs.

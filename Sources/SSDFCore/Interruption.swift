@@ -4,7 +4,7 @@ import CSSDFKernels
 /// error with a name. `tool` starts the messages.
 package func watchSignals(tool: String) { ssdf_watch_signals(tool) }
 
-/// A file that a signal removes, unless it is renamed or removed first.
+/// A file that a signal removes, unless it is renamed or removed first; or a folder, when nothing is left in it.
 package struct Temporary: ~Copyable {
     private let slot: Int32
 

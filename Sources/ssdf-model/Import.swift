@@ -62,10 +62,18 @@ struct Import: ParsableCommand {
         for note in work.notes { session.warn(note) }
         let isNew = try prepareFolder()
         do {
+            let folder: Temporary?
+            if isNew { folder = Temporary(path: output) } else { folder = nil }
             try write(work, session)
+            _ = consume folder
         } catch {
-            // Nothing is in a folder that was made for nothing.
-            if isNew { rmdir(output) }
+            // Nothing stays of a folder that was made for nothing.
+            if isNew {
+                for name in work.files.map(\.name) + [ReleasedModel.configurationName, ModelDirectory.checksumsName] {
+                    unlink("\(output)/\(name)")
+                }
+                rmdir(output)
+            }
             throw error
         }
     }

@@ -19,7 +19,7 @@ extern "C" {
 // inside a remembered mapping is reported with exit status 74. SIGXFSZ is ignored: write(2) then fails with EFBIG.
 void ssdf_watch_signals(const char *_Nonnull tool);
 
-// Remembers the path of a temporary. Returns its slot, or -1 when the path is too long or the table is full.
+// Remembers the path of a temporary: a file, or a folder, which is removed when it is empty. Returns its slot, or -1 when the path is too long or the table is full.
 int ssdf_remember_temporary(const char *_Nonnull path);
 
 // Forgets a temporary that was renamed or removed. A slot of -1 is ignored.
