@@ -92,7 +92,7 @@ let package = Package(
 
         // The Assimp child: mesh formats that have no reader of our own, behind a process boundary.
         .systemLibrary(name: "CAssimp", pkgConfig: "assimp", providers: [.apt(["libassimp-dev"])]),
-        tool("ssdf-import", ["CAssimp", "CSSDFKernels"]),
+        tool("ssdf-import", ["CAssimp", "CSSDFKernels", "CSSDFAllocation"]),
 
         // Benchmarks that are programs of their own.
         .executableTarget(
