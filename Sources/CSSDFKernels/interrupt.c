@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEMPORARIES = 16, MAPPINGS = 64, PATH_BYTES = 4096, NAME_BYTES = 256 };
+enum { TEMPORARIES = 64, MAPPINGS = 64, PATH_BYTES = 4096, NAME_BYTES = 256 };
 enum { FREE = 0, FILLING = 1, LIVE = 2 };
 
 static struct {

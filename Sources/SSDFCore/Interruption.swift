@@ -14,6 +14,16 @@ package struct Temporary: ~Copyable {
     deinit { ssdf_forget_temporary(slot) }
 }
 
+/// Files, and folders when nothing is left in them, that a signal removes while this value lives.
+package final class Temporaries: Sendable {
+    private let slots: [Int32]
+
+    /// Remembers paths, which need not exist yet: a folder, then what is in it.
+    package init(paths: [String]) { slots = paths.map { ssdf_remember_temporary($0) } }
+
+    deinit { for slot in slots { ssdf_forget_temporary(slot) } }
+}
+
 /// Tells the signal handlers whether a progress bar stands on the terminal.
 package func setBarShown(_ shown: Bool) { ssdf_bar_shown(shown ? 1 : 0) }
 

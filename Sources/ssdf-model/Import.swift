@@ -60,18 +60,17 @@ struct Import: ParsableCommand {
         options.allowsMissing = allowMissing
         let work = try session.stage("read") { try ModelImport(folder: folder, options: options) }
         for note in work.notes { session.warn(note) }
+        let names = work.files.map(\.name) + [ReleasedModel.configurationName, ModelDirectory.checksumsName]
+        let paths = [output] + names.map { "\(output)/\($0)" }
         let isNew = try prepareFolder()
         do {
-            let folder: Temporary?
-            if isNew { folder = Temporary(path: output) } else { folder = nil }
+            let temporaries = Temporaries(paths: isNew ? paths : [])
             try write(work, session)
-            _ = consume folder
+            withExtendedLifetime(temporaries) {}
         } catch {
             // Nothing stays of a folder that was made for nothing.
             if isNew {
-                for name in work.files.map(\.name) + [ReleasedModel.configurationName, ModelDirectory.checksumsName] {
-                    unlink("\(output)/\(name)")
-                }
+                for path in paths.dropFirst() { unlink(path) }
                 rmdir(output)
             }
             throw error

@@ -49,9 +49,7 @@ struct Remesh: Tool {
         } outcome: {
             "\($0.mesh.triangleCount) triangles"
         }
-        try session.foresee(
-            "remeshing", MemoryEstimate(bytes: operations.memory(for: source.mesh), mapped: source.fileBytes),
-            file: mesh)
+        try session.foresee("remeshing", MemoryEstimate(bytes: operations.memory(for: source.mesh)), file: mesh)
         let input = source.mesh
         let start = ContinuousClock.now
         let outcome = try operations.run(on: input, session: session, file: mesh)

@@ -92,9 +92,7 @@ struct Voxelize: Tool {
         options.sign = sign
         options.up = up
         options.threads = session.threads
-        try session.foresee(
-            "voxelizing", MemoryEstimate(bytes: options.memory(for: source.mesh), mapped: source.fileBytes), file: input
-        )
+        try session.foresee("voxelizing", MemoryEstimate(bytes: options.memory(for: source.mesh)), file: input)
         options.progress = session.progress("voxelize")
         var volume = try session.stage("voxelize", file: input) {
             try voxelize(source.mesh, options: options)

@@ -172,7 +172,9 @@ import Testing
         let own = ["stdout"] + run.stages.indices.flatMap { ["pid.\($0)", "err.\($0)"] }
         for name in shell.run("ls -A work").text.split(separator: "\n").map(String.init) where !own.contains(name) {
             if name == run.output {
-                if shell.run("ssdf-inspect --check -q work/\(name)").status != 0 {
+                // A model of random weights may leave no surface, and a whole file without faces.
+                let check = shell.run("ssdf-inspect --check -q work/\(name)")
+                if check.status != 0, !check.err.contains("no faces") {
                     problems.append("\(name) is not whole")
                 }
             } else if !(wasKilled && name.hasSuffix(".partial")) {

@@ -48,8 +48,10 @@ package struct Inspection: ~Copyable {
         let picture = 170 * pixels
         switch content {
         case .mesh(let loaded):
-            return MemoryEstimate(
-                bytes: picture + (pixels > 0 ? 45 : 41) * loaded.mesh.triangleCount, mapped: loaded.fileBytes)
+            // The file is closed by now; while it was read, it and the mesh were there.
+            let triangles = loaded.mesh.triangleCount
+            let findings = pixels > 0 ? 35 * triangles : 58 * triangles
+            return MemoryEstimate(bytes: max(findings + picture, 20 * triangles + loaded.fileBytes))
         case .broken: return MemoryEstimate(bytes: 0)
         case .volumes(let file):
             let largest = file.grids.map(\.byteCount).max() ?? 0
