@@ -115,7 +115,7 @@ let package = Package(
 
         // The Assimp child: mesh formats that have no reader of our own, behind a process boundary.
         .systemLibrary(name: "CAssimp", pkgConfig: "assimp", providers: [.apt(["libassimp-dev"])]),
-        tool("ssdf-import", ["CAssimp", "CSSDFKernels"]),
+        tool("ssdf-import", ["CAssimp", "CSSDFKernels", "CSSDFAllocation"]),
 
         // Benchmarks that are programs of their own.
         .executableTarget(
@@ -156,6 +156,13 @@ let package = Package(
             name: "random-model",
             dependencies: ["RandomModels", "SSDFCore", "SSDFVolume", "BareProducts"],
             path: "Tests/Benchmarks/autoencoder", exclude: ["run"], swiftSettings: swift6),
+
+        .executableTarget(
+            name: "ratio-benchmark",
+            dependencies: [
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "COneDNN", "FixtureMeshes",
+            ],
+            path: "Tests/Benchmarks/ratios", exclude: ["recorded.json", "run"], swiftSettings: swift6),
 
         .executableTarget(
             name: "sign-benchmark", dependencies: ["SSDFCore", "SSDFMesh", "FixtureMeshes"],

@@ -67,10 +67,20 @@ static void remove_folder(const char *path) {
     }
 }
 
+static int is_partial(const char *path) {
+    static const char suffix[] = ".partial";
+    size_t length = strlen(path), tail = sizeof suffix - 1;
+    return length > tail && memcmp(path + length - tail, suffix, tail) == 0;
+}
+
 static void remove_temporaries(void) {
     atomic_store(&is_ending, 1);
     for (int i = 0; i < TEMPORARIES; i++)
-        if (atomic_load(&temporaries[i].state) == LIVE && unlink(temporaries[i].path) != 0 && errno == EISDIR)
+        if (atomic_load(&temporaries[i].state) == LIVE) unlink(temporaries[i].path);
+    // A folder goes after what was in it, and stays when something else is, unless its name says that it is half made.
+    for (int i = 0; i < TEMPORARIES; i++)
+        if (atomic_load(&temporaries[i].state) == LIVE && rmdir(temporaries[i].path) != 0
+            && (errno == ENOTEMPTY || errno == EEXIST) && is_partial(temporaries[i].path))
             remove_folder(temporaries[i].path);
 }
 

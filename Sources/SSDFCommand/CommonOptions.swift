@@ -48,7 +48,8 @@ package struct CommonOptions: ParsableArguments {
         }
         return Session(
             tool: tool, threads: threads,
-            progress: quiet && progress == .auto ? .none : progress, isQuiet: quiet, isVerbose: verbose)
+            progress: quiet && progress == .auto ? .none : progress, isQuiet: quiet, isVerbose: verbose,
+            maxMemory: maxMemory?.bytes)
     }
 }
 

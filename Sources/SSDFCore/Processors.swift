@@ -33,6 +33,21 @@ package func reservedMemory() -> Int {
 
 /// The most memory this process has held, in bytes.
 package func peakMemory() -> Int {
+    // getrusage(2) would also count the process that this one was before it executed this program, and one that started it
+    // by sharing its memory may have been large.
+    if let file = fopen("/proc/self/status", "r") {
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        while fgets(&line, Int32(line.count), file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard text.hasPrefix("VmHWM:") else { continue }
+            if let kibibytes = text.split(whereSeparator: { " \t\n".contains($0) }).dropFirst().first.flatMap({
+                Int($0)
+            }) {
+                return kibibytes << 10
+            }
+        }
+    }
     var usage = rusage()
     guard getrusage(0, &usage) == 0 else { return 0 }
     return usage.ru_maxrss * 1024

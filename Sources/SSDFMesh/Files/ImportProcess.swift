@@ -77,8 +77,24 @@ struct ImportProcess: ~Copyable {
             if signal != 0 {
                 return .badData("the importer crashed (signal \(signal), \(signalName(signal)))", expected: expected)
             }
-            if exitCode == 127 { return Failure(.unavailable, "the importer cannot be run") }
-            return nil
+            switch exitCode {
+            case 127: return Failure(.unavailable, "the importer cannot be run")
+            case Failure.Cause.unavailable.rawValue: return outOfMemory(expected: expected, limits: limits)
+            case Failure.Cause.internal.rawValue: return Failure(.internal, "the importer cannot confine itself")
+            case Failure.Cause.inputOutput.rawValue: return Failure(.inputOutput, "the importer cannot write")
+            default: return nil
+            }
+        }
+
+        /// A file that asks for more than its size justifies is bad, unless the system allows less than that.
+        private func outOfMemory(expected: String, limits: ImportLimits) -> Failure {
+            var space = rlimit()
+            if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &space) == 0, space.rlim_cur < rlim_t(limits.memory) {
+                return Failure(
+                    .unavailable,
+                    "the importer ran out of memory: address space is limited to \(space.rlim_cur >> 20) MiB")
+            }
+            return .badData("the importer needs more than \(limits.memory >> 20) MiB of memory", expected: expected)
         }
 
         private func signalName(_ signal: Int32) -> String {

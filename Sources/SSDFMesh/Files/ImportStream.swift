@@ -37,6 +37,9 @@ package struct ImportStream: ~Copyable {
                 guard Glibc.poll(&poll, 1, Int32(min(1000 * wait + 1, 1e6))) > 0 else { continue }
                 let got = Glibc.read(descriptor, bytes.baseAddress! + received, size - received)
                 if got < 0, errno == EINTR { continue }
+                guard got >= 0 else {
+                    throw Failure(.inputOutput, "cannot read what the importer sends: \(systemMessage(errno))")
+                }
                 guard got > 0 else {
                     throw .badData("the importer stopped in the middle of its answer", expected: "a mesh")
                 }

@@ -8,11 +8,14 @@ package struct LoadedMesh: Sendable {
     package var format: String
     /// "sha256:" and the digits for the file's bytes.
     package var contentHash: String
+    /// Bytes of the file.
+    package var fileBytes: Int
 
-    package init(mesh: TriangleMesh, format: String, contentHash: String) {
+    package init(mesh: TriangleMesh, format: String, contentHash: String, fileBytes: Int) {
         self.mesh = mesh
         self.format = format
         self.contentHash = contentHash
+        self.fileBytes = fileBytes
     }
 }
 
@@ -48,7 +51,7 @@ private func load(_ bytes: UnsafeRawBufferPointer, path: String, threads: Int) t
     } _: {
         contentHash(shared.value)
     }
-    return LoadedMesh(mesh: try mesh.get(), format: format.name, contentHash: hash)
+    return LoadedMesh(mesh: try mesh.get(), format: format.name, contentHash: hash, fileBytes: bytes.count)
 }
 
 /// Reads a mesh from bytes in memory.
