@@ -106,7 +106,7 @@ package struct RemeshOperations: ParsableArguments {
 
     /// Bytes that the operations take at their most, the mesh itself among them; measured, in bytes a triangle of what each
     /// works on.
-    func memory(for mesh: TriangleMesh) -> Int {
+    package func memory(for mesh: TriangleMesh) -> Int {
         var triangles = Double(mesh.triangleCount)
         var most = 60 * triangles
         if components != nil { most = max(most, 200 * triangles) }
