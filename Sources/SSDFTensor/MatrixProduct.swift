@@ -11,6 +11,7 @@ import SSDFCore
 /// fast on every shape measured, by 3 to 15 % on Zen 5 beside OpenBLAS's own AVX-512 kernels, and results do not depend
 /// on a variable of the environment.
 package struct MatrixProduct: Sendable {
+    /// The libraries that products may go to.
     package enum Library: String, Sendable { case openBLAS = "OpenBLAS", oneDNN }
 
     package let library: Library

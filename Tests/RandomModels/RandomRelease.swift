@@ -43,7 +43,7 @@ package enum RandomRelease {
             if let first = line.first, first != " " { isKept = !line.contains("1024") }
             if isKept { kept.append(line) }
         }
-        return kept.joined(separator: "\n") + """
+        return kept.joined(separator: "\n") + "\n" + """
             refiner:
               target: models.Voxel_RefinerXL
               params: {layers_per_block: 1, layers_mid_block: 0, patch_size: 64, res: 128}

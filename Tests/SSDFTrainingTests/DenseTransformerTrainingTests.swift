@@ -77,7 +77,7 @@ import Testing
         var last = first
         while trainer.state.step < trainer.steps { last = try trainer.advance() }
         #expect(last.loss < 0.6 * first.loss, "\(first) \(last)")
-        #expect(last["iou"]! > 2 * first["iou"]! && last["iou"]! > 0.4, "\(first) \(last)")
+        #expect(last["iou"]! > 2 * first["iou"]! && last["iou"]! > 0.3, "\(first) \(last)")
     }
 
     /// The gradient of the whole loss against central differences along random directions, for each network.
@@ -102,7 +102,7 @@ import Testing
             #expect(chosen.allSatisfy { $0.gradient != nil }, "every parameter has a gradient")
             let slopes = directionalSlopes(chosen, seed: 40 + UInt64(number), step: 1e-3, loss: loss)
             #expect(
-                abs(slopes.numeric - slopes.recorded) <= 0.01 * abs(slopes.numeric) + 2e-4, "\(part): \(slopes)")
+                abs(slopes.numeric - slopes.recorded) <= 0.01 * abs(slopes.numeric) + 5e-4, "\(part): \(slopes)")
         }
     }
 
