@@ -8,7 +8,8 @@ struct Train: Tool {
     static let configuration = CommandConfiguration(
         commandName: "ssdf-train", abstract: "Train models, and measure them.", version: ssdfVersion,
         subcommands: [
-            TrainPrepare.self, TrainVAE.self, TrainStructure.self, TrainTransformer.self, TrainEvaluate.self, TrainShapes.self,
+            TrainPrepare.self, TrainVAE.self, TrainStructure.self, TrainTransformer.self, TrainEvaluate.self,
+            TrainPlot.self, TrainShapes.self,
         ])
 
     /// Of the processes that `mpirun` started, the first speaks for all.

@@ -65,7 +65,8 @@ import Testing
         let (whole, parts) = (try trainer(threads: 2), try trainer(threads: 2, accumulation: 2))
         for _ in 0..<2 {
             let (a, b) = (try whole.advance(), try parts.advance())
-            #expect(abs(a.loss - b.loss) < 1e-5 * a.loss && abs(a.gradientNorm - b.gradientNorm) < 1e-4 * a.gradientNorm)
+            #expect(
+                abs(a.loss - b.loss) < 1e-5 * a.loss && abs(a.gradientNorm - b.gradientNorm) < 1e-4 * a.gradientNorm)
         }
     }
 

@@ -121,7 +121,8 @@ package final class DenseTransformerTrainer: Trainer {
             try DenseStageNetwork(
                 source, encoder: encoder.config, transformer: transformer.config, hasHead: config.auxiliary > 0)
         }
-        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit", data: data?.identity ?? ""))
+        state = TrainingState(
+            gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit", data: data?.identity ?? ""))
         let (p, side, across) = (
             transformer.config.patchSize, transformer.config.resolution, transformer.config.tokenSide
         )

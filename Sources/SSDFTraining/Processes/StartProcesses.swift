@@ -79,7 +79,8 @@ package func startProcesses() throws(Failure) -> ProcessGroup? {
     #else
         throw Failure(
             .unavailable,
-            "\(count) processes were started, and this build trains on one; swift build --traits MPI makes one that can")
+            "\(count) processes were started, and this build trains on one; swift build --traits MPI makes one that can"
+        )
     #endif
 }
 

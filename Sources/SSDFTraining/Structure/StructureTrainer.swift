@@ -134,7 +134,8 @@ package final class StructureTrainer: Trainer {
                 let perSample = noise.count / config.group
                 for (item, number) in range.enumerated() {
                     GaussianNoise(seed: seed, stream: UInt64(first + number) | 1 << 61).fill(
-                        UnsafeMutableBufferPointer(start: noise.pointer + item * perSample, count: perSample), threads: 1)
+                        UnsafeMutableBufferPointer(start: noise.pointer + item * perSample, count: perSample),
+                        threads: 1)
                 }
                 let latents = posterior.sample(noise: noise, compute)
                 let logits = network.decoder(compute.reshape(latents, shape), compute)
