@@ -27,8 +27,16 @@ struct TrainTransformer: ParsableCommand {
 
     func run() throws {
         try training.train { file, setup in
-            try DenseTransformerTrainer(
-                file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction)
+            switch stage {
+            case .dense:
+                try DenseTransformerTrainer(
+                    file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction,
+                    memory: setup.memory)
+            case .sparse:
+                try SparseTransformerTrainer(
+                    file, folder: training.output, data: setup.data, cache: cache, threads: setup.threads,
+                    reduction: setup.reduction, memory: setup.memory)
+            }
         }
     }
 }
