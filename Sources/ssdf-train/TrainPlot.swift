@@ -33,8 +33,10 @@ struct TrainPlot: ParsableCommand {
     var scale = LinePlot.Scale.auto
 
     @Option(
-        help: ArgumentHelp("Weight of the past in the moving average, 0 to 0.9999; 0 for none.", valueName: "weight"))
-    var smooth = 0.95
+        help: ArgumentHelp(
+            "Weight of the past in the moving average, 0 to 0.9999 (default: averages over a 50th of the steps).",
+            valueName: "weight"))
+    var smooth: Double?
 
     @Option(help: ArgumentHelp("Size of the picture, 200 to 8192 each: 1200x800.", valueName: "pixels"))
     var size = PlotSize(width: 1200, height: 800)
@@ -42,7 +44,7 @@ struct TrainPlot: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if !(0...0.9999).contains(smooth) { throw ValidationError("--smooth is \(smooth), expected 0 to 0.9999") }
+        if let smooth, !(0...0.9999).contains(smooth) { throw ValidationError("--smooth is \(smooth), expected 0 to 0.9999") }
         if fields.split(separator: ",", omittingEmptySubsequences: false).contains("") {
             throw ValidationError("--fields is \"\(fields)\", expected names with commas between")
         }

@@ -22,9 +22,9 @@ package struct LinePlot: Sendable {
     package var xTitle = "step"
     package var yTitle = ""
     package var scale = Scale.auto
-    /// Weight of the past in the moving average that is drawn as a line, 0…1; the values themselves are a pale band behind
-    /// it. 0 draws the values.
-    package var smoothing = 0.0
+    /// Weight of the past in the moving average that is drawn as a line, 0…1; the values themselves are pale behind it. 0
+    /// draws the values; nil averages over a fiftieth of them.
+    package var smoothing: Double?
     /// Pixels.
     package var width = 1200
     package var height = 800
@@ -80,16 +80,20 @@ package struct LinePlot: Sendable {
         }
         func row(_ value: Double) -> Float { Float(frame.y.upperBound) - Float(y.share(value)) * Float(frame.y.count) }
         drawAxes(&canvas, frame, dot, x: x, y: y, yTicks: yTicks, column, row)
-        for (index, one) in series.enumerated() where smoothing > 0 {
+        for (index, one) in series.enumerated() where weight(one) > 0 {
             drawBand(&canvas, one.points.map { SIMD2(column($0.x), row($0.y)) }, frame, Self.color(index))
         }
         for (index, one) in series.enumerated() {
-            let values = Self.smoothed(one.points.map(\.y), smoothing)
+            let values = Self.smoothed(one.points.map(\.y), weight(one))
             let line = zip(one.points, values).map { SIMD2(column($0.x), row($1)) }
             canvas.stroke(Self.thinned(line), width: Float(dot), Self.color(index), x: frame.x, y: frame.y)
         }
         drawLegend(&canvas, frame, dot)
         return canvas.image
+    }
+
+    private func weight(_ series: Series) -> Double {
+        smoothing ?? max(0, 1 - 50 / Double(max(series.points.count, 1)))
     }
 
     private static func color(_ index: Int) -> SIMD3<Float> { colors[index % colors.count] }
@@ -123,11 +127,16 @@ package struct LinePlot: Sendable {
         canvas.write(yTitle, x: letter, y: letter, dot: dot, Self.ink)
     }
 
-    /// The values of every column of pixels, from the least to the greatest, pale.
+    /// The values, pale: of every column of pixels from the least to the greatest.
     private func drawBand(
         _ canvas: inout PlotCanvas, _ points: [SIMD2<Float>], _ frame: (x: Range<Int>, y: Range<Int>),
         _ color: SIMD3<Float>
     ) {
+        // With room for every value, as a line.
+        guard points.count > 2 * frame.x.count else {
+            canvas.stroke(points, width: 1, color, opacity: 0.4, x: frame.x, y: frame.y)
+            return
+        }
         var ends: [Int: (low: Float, high: Float)] = [:]
         var last: SIMD2<Float>?
         for point in points {
@@ -145,7 +154,7 @@ package struct LinePlot: Sendable {
             guard let (low, high) = ends[column] else { continue }
             let rows =
                 max(frame.y.lowerBound, Int(low))..<max(frame.y.lowerBound, min(frame.y.upperBound, Int(high) + 1))
-            canvas.fill(x: column..<column + 1, y: rows, color, 0.22)
+            canvas.fill(x: column..<column + 1, y: rows, color, 0.25)
         }
     }
 

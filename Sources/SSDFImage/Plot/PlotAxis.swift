@@ -36,7 +36,7 @@ struct PlotAxis: Sendable {
         guard isLogarithmic, decades >= 0.9 else { return linearTicks(count) }
         // Every so many powers of ten; with few of them, also their twofold and fivefold.
         let step = max(1, Int((decades / Double(count)).rounded(.up)))
-        let factors: [Double] = decades < Double(count) / 3 ? [1, 2, 5] : [1]
+        let factors: [Double] = decades < Double(count) * 0.8 ? [1, 2, 5] : [1]
         var result: [Double] = []
         for power in Int(log10(low).rounded(.down))...Int(log10(high).rounded(.up)) where power % step == 0 {
             for factor in factors {

@@ -26,7 +26,8 @@ struct PlotCanvas {
     /// - Parameters:
     ///   - x, y: the part of the picture that it may cover.
     mutating func stroke(
-        _ points: [SIMD2<Float>], width lineWidth: Float, _ color: SIMD3<Float>, x: Range<Int>, y: Range<Int>
+        _ points: [SIMD2<Float>], width lineWidth: Float, _ color: SIMD3<Float>, opacity: Float = 1, x: Range<Int>,
+        y: Range<Int>
     ) {
         guard !points.isEmpty, !x.isEmpty, !y.isEmpty else { return }
         // A pixel that several pieces of the line touch is mixed once.
@@ -57,7 +58,7 @@ struct PlotCanvas {
         for row in y {
             for column in x {
                 let share = cover[(row - y.lowerBound) * x.count + column - x.lowerBound]
-                if share > 0 { blend(column, row, color, share) }
+                if share > 0 { blend(column, row, color, share * opacity) }
             }
         }
     }
@@ -66,7 +67,7 @@ struct PlotCanvas {
     /// - Parameter dot: pixels along a dot's side.
     mutating func write(_ text: String, x: Int, y: Int, dot: Int, _ color: SIMD3<Float>) {
         for (place, letter) in text.unicodeScalars.enumerated() {
-            for row in 0..<BitmapFont.height {
+            for row in 0..<BitmapFont.depth {
                 for column in 0..<5 where BitmapFont.isSet(letter, column: column, row: row) {
                     let left = x + (place * BitmapFont.width + column) * dot
                     let top = y + row * dot
