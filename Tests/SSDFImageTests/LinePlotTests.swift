@@ -9,8 +9,9 @@ import Testing
             var (sum, count) = (0.0, 0.0)
             for row in 0..<image.height {
                 let index = 4 * (row * image.width + column)
-                let distance = (0..<3).reduce(0) { $0 + abs(Int(image.pixels[index + $1] >> 8) - color[$1]) }
-                if distance < 30 {
+                // Mixed with white where the line covers a part of the pixel.
+                let shares = (0..<3).map { Double(255 - Int(image.pixels[index + $0] >> 8)) / Double(255 - color[$0]) }
+                if shares.min()! > 0.4, shares.max()! - shares.min()! < 0.15 {
                     sum += Double(row)
                     count += 1
                 }

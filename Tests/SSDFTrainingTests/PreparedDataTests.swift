@@ -85,8 +85,8 @@ private final class Folder {
         let files = folder.files("a")
         // Two samples of two volumes, two pictures and a record; settings and manifest.
         #expect(files.count == 2 * 5 + 2, "\(files.keys.sorted())")
-        #expect(files == folder.files("b"))
-        #expect(files == folder.files("c"))
+        #expect((files == folder.files("b")) as Bool)
+        #expect((files == folder.files("c")) as Bool)
     }
 
     @Test func theManifestSaysWhatBecameOfEachMesh() throws {
@@ -134,7 +134,7 @@ private final class Folder {
         try FileManager.default.createDirectory(atPath: left, withIntermediateDirectories: true)
         folder.write("data/samples/.\(sample).1-a.partial/sdf-32.ssdf", "half")
         #expect(try prepare(folder).made >= 1)
-        #expect(folder.files("data") == files)
+        #expect((folder.files("data") == files) as Bool)
         #expect(!FileManager.default.fileExists(atPath: left))
     }
 
@@ -177,15 +177,16 @@ private final class Folder {
         let volume = try voxelize(mesh, options: options)
         let expected = BandSamples(volume)
         let band = try data.band(ofSample: 0, resolution: 64)
-        #expect(band.bricks == expected.bricks && band.values.array == expected.values.array)
+        #expect((band.bricks == expected.bricks && band.values.array == expected.values.array) as Bool)
+        #expect((band.bricks.allSatisfy { (0..<8).contains($0.x) } && band.bricks.count > 100) as Bool)
         let sharp = try sharpness(of: volume, mesh: mesh, angle: 30, reach: 4, threads: 1)
         #expect(abs(band.sharpness.array.reduce(0, +) - sharp.values.array.reduce(0, +)) < 1e-2)
-        #expect(try data.cells(ofSample: 0, resolution: 64) == expected.bricks)
-        #expect(data.largestBand(resolution: 64) == volume.brickCount)
+        #expect((try data.cells(ofSample: 0, resolution: 64) == expected.bricks) as Bool)
+        #expect(data.largestBand(resolution: 64) == band.bricks.count)
 
         let pictures = try PictureSet(
             data, data.pictureRecipe(views: 2, side: 32, resolution: 64), threads: 2, progress: { _, _ in })
-        #expect(pictures.bricks(0) == expected.bricks)
+        #expect((pictures.bricks(0) == expected.bricks) as Bool)
         var image = [Float](repeating: 0, count: 3 * 32 * 32)
         for view in 0..<2 {
             pictures.write(shape: 0, view: view, to: &image)

@@ -41,10 +41,10 @@ import Testing
         #expect {
             _ = try log("{\"loss\":4}\n")
         } throws: { "\($0)".hasSuffix("line 1: no step, expected an object with a whole number step") }
-        let log = try log("{\"step\":1,\"loss\":4}\n")
+        let short = try log("{\"step\":1,\"loss\":4}\n")
         #expect {
-            _ = try log.points("iou")
+            _ = try short.points("iou")
         } throws: { "\($0)".hasSuffix("no number \"iou\", expected one of loss") }
-        #expect(throws: Failure.self) { try log.points("loss", hours: true) }
+        #expect(throws: Failure.self) { try short.points("loss", hours: true) }
     }
 }
