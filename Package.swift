@@ -40,6 +40,7 @@ let package = Package(
     targets: [
         // C: the hot loops, and the faces of system libraries.
         .target(name: "CSSDFKernels"),
+        .target(name: "CSSDFAllocation", dependencies: ["CSSDFKernels"]),
         .target(name: "CEigenSolvers"),
         .target(name: "CPNGCodec", dependencies: ["CPNG"]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
@@ -67,7 +68,7 @@ let package = Package(
                 "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "SSDFCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COpenBLAS", "COneDNN"]),
+        module("SSDFTensor", ["SSDFCore", "CSSDFKernels", "COneDNN"]),
         module(
             "SSDFTraining",
             [
@@ -76,7 +77,10 @@ let package = Package(
             ]),
         module(
             "SSDFCommand",
-            ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            [
+                "SSDFCore", "CSSDFAllocation", "CSSDFKernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
 
         module(
             "SSDFMeshCommand",
@@ -113,11 +117,22 @@ let package = Package(
         .executableTarget(
             name: "ssdf-bench-neural",
             dependencies: [
-                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "COpenBLAS", "COneDNN",
-                "FixtureMeshes",
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "BareProducts", "FixtureMeshes",
             ],
             path: "Tests/Benchmarks/neural", exclude: ["peers", "run"], swiftSettings: swift6),
 
+        .executableTarget(
+            name: "diffusion-benchmark",
+            dependencies: [
+                "SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFTensor", "SSDFNeural", "BareProducts", "FixtureMeshes",
+                "RandomModels",
+            ],
+            path: "Tests/Benchmarks/diffusion", exclude: ["run"], swiftSettings: swift6),
+
+        .executableTarget(
+            name: "training-benchmark",
+            dependencies: ["SSDFCore", "SSDFTensor", "SSDFNeural", "SSDFTraining", "SSDFVolume", "BareProducts"],
+            path: "Tests/Benchmarks/training", exclude: ["run"], swiftSettings: swift6),
         .executableTarget(
             name: "remesh-benchmark", dependencies: ["SSDFCore", "SSDFMesh"], path: "Tests/Benchmarks/remesh",
             exclude: ["run"], swiftSettings: swift6),
@@ -127,7 +142,7 @@ let package = Package(
 
         .executableTarget(
             name: "random-model",
-            dependencies: ["RandomModels", "SSDFCore", "SSDFTensor", "SSDFVolume", "COpenBLAS"],
+            dependencies: ["RandomModels", "SSDFCore", "SSDFVolume", "BareProducts"],
             path: "Tests/Benchmarks/autoencoder", exclude: ["run"], swiftSettings: swift6),
 
         .executableTarget(
@@ -136,7 +151,12 @@ let package = Package(
 
         // Tests.
         support("RandomModels", ["SSDFCore", "SSDFNeural", "SSDFTensor"]),
+        support("BareProducts", ["SSDFCore", "SSDFTensor", "COpenBLAS", "COneDNN"]),
         support("FixtureMeshes", ["SSDFCore", "SSDFMesh", "SSDFVolume"]),
+        support(
+            "FuzzTargets",
+            ["SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "CSSDFKernels", "CZlib"]),
+        tests("FuzzTests", ["FuzzTargets"]),
         tests("SSDFCoreTests", []),
         support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
         tests("SSDFVolumeTests", ["SSDFVolume", "ContainerCases", "CSSDFKernels"]),

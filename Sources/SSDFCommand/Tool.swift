@@ -1,4 +1,5 @@
 import ArgumentParser
+import CSSDFAllocation
 import SSDFCore
 
 #if canImport(Glibc)
@@ -29,6 +30,7 @@ extension Tool {
     package static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         watchSignals(tool: toolName)
+        ssdf_end_at_failed_allocations()
         if let text = versionText(for: arguments) { leave(printing: text) }
         do {
             var command = try parseAsRoot(arguments)

@@ -44,7 +44,9 @@ struct TrainPlot: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if let smooth, !(0...0.9999).contains(smooth) { throw ValidationError("--smooth is \(smooth), expected 0 to 0.9999") }
+        if let smooth, !(0...0.9999).contains(smooth) {
+            throw ValidationError("--smooth is \(smooth), expected 0 to 0.9999")
+        }
         if fields.split(separator: ",", omittingEmptySubsequences: false).contains("") {
             throw ValidationError("--fields is \"\(fields)\", expected names with commas between")
         }

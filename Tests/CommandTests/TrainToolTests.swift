@@ -47,7 +47,9 @@ import Testing
                 "ssdf-train: bad.obj: dropped: line 1: " + (first.err.components(after: "dropped: line 1: ")),
                 "ssdf-train: data: 2 samples made, 0 were there, 1 meshes dropped",
             ], "\(first)")
-        #expect(shell.run("cd data && ls -A && ls -A samples | wc -l").text == "manifest.jsonl\nsamples\nsettings.json\n2\n")
+        #expect(
+            shell.run("cd data && ls -A && ls -A samples | wc -l").text == "manifest.jsonl\nsamples\nsettings.json\n2\n"
+        )
         #expect(shell.run("ssdf-inspect --check data/samples/*/*.ssdf > /dev/null").status == 0)
         let again = shell.run("\(Self.prepare) part.obj ball.obj -q")
         #expect(again.status == 0 && again.err.isEmpty)
@@ -130,7 +132,8 @@ import Testing
         ("prepare ball.obj -o data --resolution 100", 64, "--resolution"),
         ("prepare ball.obj -o data --sign none", 64, "--sign is none"), ("prepare -o data", 64, "<mesh>"),
         ("plot ball.obj -o a.png", 65, "ball.obj: line 1, byte 0"), ("plot absent -o a.png", 66, "absent: cannot open"),
-        ("plot tiny.yaml --smooth 1 -o a.png", 64, "--smooth is 1"), ("plot tiny.yaml --size 9x9 -o a.png", 64, "--size"),
+        ("plot tiny.yaml --smooth 1 -o a.png", 64, "--smooth is 1"),
+        ("plot tiny.yaml --size 9x9 -o a.png", 64, "--size"),
     ]) func mistakesAreToldInOneLine(arguments: String, status: Int32, part: String) {
         let shell = Self.shell()
         let before = shell.names
@@ -143,8 +146,10 @@ import Testing
     /// Without the MPI trait, processes that would each train alone are refused.
     @Test func severalProcessesNeedMPI() {
         let shell = Self.shell()
-        let result = shell.run("OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 ssdf-train vae --config tiny.yaml -o model")
-        let silent = shell.run("OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 ssdf-train vae --config tiny.yaml -o model")
+        let result = shell.run(
+            "OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 ssdf-train vae --config tiny.yaml -o model")
+        let silent = shell.run(
+            "OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 ssdf-train vae --config tiny.yaml -o model")
         #expect(result.status == 69 && result.err.contains("--traits MPI"), "\(result)")
         #expect(silent.status == 69 && silent.err.isEmpty)
     }

@@ -137,6 +137,15 @@ package struct RandomModel {
                    noise_steps: 20, noise_guidance: 2}
         """
 
+    /// The released sparse transformer, version 1.1.
+    package static let releasedTransformer = """
+        sparse_dit_512:
+          target: direct3d_s2.models.transformers.sparse_dit.SparseDiT
+          params: {resolution: 64, in_channels: 16, out_channels: 16, model_channels: 1024, cond_channels: 1024,
+                   num_blocks: 24, num_heads: 32, num_kv_heads: 2, compression_block_size: 8, selection_block_size: 8,
+                   topk: 8, compression_version: v1}
+        """
+
     /// All three stages, small enough for tests: a grid of 16 cells, latents of 16 and of 32 cells.
     package static func tinyPipeline(sparseConditions: Bool = false) -> String {
         func autoencoder(_ side: Int) -> String {

@@ -6,7 +6,8 @@ import Testing
         let value = JSONValue.object([
             .init("null", .null), .init("flags", [.bool(true), .bool(false)]), .init("count", -12),
             .init("size", .number(0.1)), .init("tiny", .number(-1.5e-300)),
-            .init("text", "a \"quoted\" \\ line\n\ttab \u{1} \u{7f} ä 🦆"), .init("empty", .object([])), .init("none", []),
+            .init("text", "a \"quoted\" \\ line\n\ttab \u{1} \u{7f} ä 🦆"), .init("empty", .object([])),
+            .init("none", []),
         ])
         #expect(try JSONValue(parsing: value.description) == value)
         #expect(try JSONValue(parsing: " \r\n\t" + value.description + "\n ") == value)
@@ -35,7 +36,8 @@ import Testing
         ("\"a", "byte 2: the end, expected the rest of a string"), ("\"\\x\"", "byte 2: \"x\", expected an escape"),
         ("\"\\ud83e\"", "byte 7: \"\"\", expected the second half of a surrogate pair"),
         ("\"\\udd86\"", "byte 7: \"\"\", expected half of a surrogate pair before it"),
-        ("\"a\nb\"", "byte 2: byte 10, expected an escaped control character"), ("1 2", "byte 2: \"2\", expected the end"),
+        ("\"a\nb\"", "byte 2: byte 10, expected an escaped control character"),
+        ("1 2", "byte 2: \"2\", expected the end"),
         ("NaN", "byte 0: \"N\", expected a value"),
     ]) func saysWhereItIsWrong(text: String, message: String) {
         #expect {

@@ -51,7 +51,8 @@ import Testing
             plot.scale = scale
             let found = rows(of: Self.blue, in: plot.image())
             let columns = found.keys.sorted()
-            let bend = found[columns[columns.count / 2]]! - (found[columns[5]]! + found[columns[columns.count - 6]]!) / 2
+            let bend =
+                found[columns[columns.count / 2]]! - (found[columns[5]]! + found[columns[columns.count - 6]]!) / 2
             #expect((abs(bend) < 3) == isStraight, "\(scale): \(bend)")
         }
     }

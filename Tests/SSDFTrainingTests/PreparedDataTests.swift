@@ -2,6 +2,7 @@ import FixtureMeshes
 import Foundation
 import SSDFCore
 import SSDFMesh
+import SSDFNeural
 import SSDFTraining
 import SSDFVolume
 import Testing
@@ -73,7 +74,8 @@ private final class Folder {
         settings: PreparationSettings = Self.settings
     ) throws -> PreparationFolder.Summary {
         try PreparationFolder(path: "\(folder.path)/\(data)", settings: settings).prepare(
-            names.map { "\(folder.path)/\($0)" }, threads: threads, memory: 4 << 30, tool: "test", progress: { _, _ in })
+            names.map { "\(folder.path)/\($0)" }, threads: threads, memory: 4 << 30, tool: "test", progress: { _, _ in }
+        )
     }
 
     @Test func whatIsMadeDoesNotDependOnThreadsOrCalls() throws {
@@ -201,6 +203,27 @@ private final class Folder {
         } throws: { "\($0)".contains("no volume of 128 voxels a side") }
     }
 
+    /// Pictures, cells and latents of a number are of one sample.
+    @Test func setsOfAFolderGoTogether() throws {
+        let folder = folder()
+        try prepare(folder)
+        let data = try PreparedData(path: "\(folder.path)/data")
+        let pictures = try PictureSet(
+            data, data.pictureRecipe(views: 1, side: 32, resolution: 32), threads: 2, progress: { _, _ in })
+        let file = try TrainingFile(yaml: AutoencoderTrainingTests.yaml)
+        let trainer = try AutoencoderTrainer(file, threads: 1, source: nil)
+        let source = ParameterSource.random(seed: 1)
+        let latents = try LatentSet(
+            count: 2, network: AutoencoderNetwork(trainer.model, source), channels: 4, threads: 2,
+            band: { try data.band(ofSample: $0, resolution: 32) }, progress: { _, _ in })
+        for index in 0..<2 {
+            let rows = try latents.coordinates(index).rows.array
+            let cells = Set(rows.map { SIMD3($0.y, $0.z, $0.w) })
+            #expect((cells == Set(pictures.bricks(index).map { SIMD3($0.x, $0.y, $0.z) })) as Bool)
+        }
+        #expect(latents.tokens(0) != latents.tokens(1))
+    }
+
     /// All samples come before one comes again, and the order depends on nothing.
     @Test func numbersGoThroughAllSamples() throws {
         let folder = folder()
@@ -214,10 +237,12 @@ private final class Folder {
         let folder = folder()
         try prepare(folder)
         let data = try PreparedData(path: "\(folder.path)/data")
-        let yaml = AutoencoderTrainingTests.yaml.replacingOccurrences(of: "crop: 3, crop_share: 0.5", with: "resolutions: [32, 64]")
+        let yaml = AutoencoderTrainingTests.yaml.replacingOccurrences(
+            of: "crop: 3, crop_share: 0.5", with: "resolutions: [32, 64]")
         let file = try TrainingFile(yaml: yaml)
         let (one, other) = (
-            try AutoencoderTrainer(file, threads: 1, source: data), try AutoencoderTrainer(file, threads: 3, source: data)
+            try AutoencoderTrainer(file, threads: 1, source: data),
+            try AutoencoderTrainer(file, threads: 3, source: data)
         )
         var sizes: Set<Double> = []
         for _ in 0..<4 {
@@ -258,7 +283,8 @@ private final class Folder {
     ]) func brokenManifestIsRefused(line: String, message: String) throws {
         let folder = Folder()
         folder.write(
-            "manifest.jsonl", "{\"source\":\"x\",\"hash\":\"\",\"status\":\"dropped\",\"reason\":\"r\"}\n" + line + "\n")
+            "manifest.jsonl", "{\"source\":\"x\",\"hash\":\"\",\"status\":\"dropped\",\"reason\":\"r\"}\n" + line + "\n"
+        )
         #expect {
             _ = try PreparedData(path: folder.path)
         } throws: { ($0 as? Failure)?.cause == .badData && "\($0)".contains(message) }

@@ -307,20 +307,3 @@ extension Compute {
             multiply(reshape(tokens, [factors.count, tokens.shape[2]]), factors, broadcast: .column), tokens.shape)
     }
 }
-
-extension ParameterSource {
-    /// Random numbers to train a diffusion transformer from: residual branches begin fully open.
-    package static func diffusion(seed: UInt64) -> ParameterSource {
-        let plain = ParameterSource.random(seed: seed)
-        return ParameterSource { name, shape throws(Failure) in
-            let tensor = try plain.parameter(name, shape).value.detached
-            guard name.hasSuffix("adaLN_modulation.1.bias") else { return tensor }
-            // Shift, scale, gate of attention; shift, scale, gate of the feed-forward network.
-            let channels = shape[0] / 6
-            for part in [2, 5] {
-                (tensor.pointer + part * channels).update(repeating: 1, count: channels)
-            }
-            return tensor
-        }
-    }
-}

@@ -2,7 +2,7 @@ import SSDFCore
 import SSDFNeural
 import SSDFTensor
 
-/// The latents of procedural shapes by a sparse auto-encoder that is trained no more: means of the posterior, each shape
+/// The latents of shapes by a sparse auto-encoder that is trained no more: means of the posterior, each shape
 /// encoded once.
 package final class LatentSet: Sendable {
     /// Channels of a latent.

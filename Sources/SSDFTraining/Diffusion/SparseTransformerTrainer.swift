@@ -114,12 +114,12 @@ package final class SparseTransformerTrainer: Trainer {
         } else {
             frozen = nil
         }
+        let resolution = 8 * transformer.config.resolution
         recipe =
-            try data?.pictureRecipe(
-                views: config.views, side: encoder.config.size, resolution: 8 * transformer.config.resolution)
+            try data?.pictureRecipe(views: config.views, side: encoder.config.size, resolution: resolution)
             ?? PictureSet.Recipe(
                 seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
-                side: encoder.config.size, resolution: 8 * transformer.config.resolution)
+                side: encoder.config.size, resolution: resolution)
         self.data = data
         cachePath = cache
         order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))
@@ -146,9 +146,14 @@ package final class SparseTransformerTrainer: Trainer {
             try SparseStageNetwork(source, encoder: joint, transformer: transformer.config)
         }
         gradients.recomputesSegments = config.optimization.checkpointing
+        // What is frozen counts as data: the run goes on only with the same.
+        var identity = data?.identity ?? ""
+        for component in [autoencoder.name] + (config.encoder == .frozen ? [encoder.name] : []) {
+            guard let weights = model.weightsPath(of: component) else { continue }
+            identity += try FileBytes(path: weights).withBytes { bytes throws(Failure) in contentHash(bytes) }
+        }
         state = TrainingState(
-            gradients, config.optimization,
-            fingerprint: file.fingerprint(of: "sparse_dit", data: data?.identity ?? ""))
+            gradients, config.optimization, fingerprint: file.fingerprint(of: "sparse_dit", data: identity))
     }
 
     /// The transformer, and the auto-encoder's section with its latents' measured scale.

@@ -60,8 +60,8 @@ package final class BatchGradients<Network: Sendable> {
         self.reduction = reduction
         compute = Compute(threads: threads)
         let count = min(threads, groups)
-        // Threads that find no group left help with the operations of those that are not done.
-        let inner = threads > 1 && groups < 4 * threads ? max(2, (threads + count - 1) / count) : 1
+        // Threads without a group of their own help with the operations of the others.
+        let inner = groups < threads ? max(2, (threads + count - 1) / count) : 1
         workers = (0..<count).map { _ in Compute(threads: count == 1 ? threads : inner) }
         total = Tensor(repeating: 0, shape: weights.all.shape)
         self.own = accumulation > 1 ? Tensor(repeating: 0, shape: weights.all.shape) : nil

@@ -1,27 +1,16 @@
 import COneDNN
-import COpenBLAS
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A bare oneDNN product bf16 × bf16 → f32 over whole matrices that are bf16 already, on the library's own threads.
-final class BareBrainFloat {
+package final class BareBrainFloat: @unchecked Sendable {
     private let primitive: dnnl_primitive_t
     private let stream: dnnl_stream_t
     private var arguments: [dnnl_exec_arg_t] = []
-    private let setThreads: (@convention(c) (Int32) -> Void)?
     private let threads: Int
     private var memory: [UnsafeMutableRawPointer] = []
 
-    init(rows: Int, inputs: Int, outputs: Int, threads: Int) {
+    package init(rows: Int, inputs: Int, outputs: Int, threads: Int) {
         self.threads = threads
-        setThreads = dlsym(nil, "omp_set_num_threads").map {
-            unsafeBitCast($0, to: (@convention(c) (Int32) -> Void).self)
-        }
-        setThreads?(Int32(threads))
+        OpenMP.setThreads(threads)
         var engine: dnnl_engine_t?
         dnnl_engine_create(&engine, dnnl_cpu, 0)
         func matrix(_ m: Int, _ n: Int, _ type: dnnl_data_type_t, _ tag: dnnl_format_tag_t) -> dnnl_memory_desc_t {
@@ -59,10 +48,10 @@ final class BareBrainFloat {
         for pointer in memory { pointer.deallocate() }
     }
 
-    func run() {
-        setThreads?(Int32(threads))
+    package func run() {
+        OpenMP.setThreads(threads)
         dnnl_primitive_execute(primitive, stream, Int32(arguments.count), arguments)
         dnnl_stream_wait(stream)
-        setThreads?(1)
+        OpenMP.setThreads(1)
     }
 }

@@ -128,39 +128,18 @@ private struct SurfaceShares {
     /// Within one voxel, and within half of one.
     var one = 0.0, half = 0.0
 
-    /// Measured at about 20,000 points, even over the area: triangles at even steps of the area passed, a point of each
-    /// drawn with a fixed seed.
+    /// Measured at about 20,000 points, even over the area.
     init(of mesh: TriangleMesh, near other: TriangleMesh, voxel: Float, threads: Int) {
         guard mesh.triangleCount > 0, other.triangleCount > 0 else { return }
-        let samples = 20_000
-        let areas = (0..<mesh.triangleCount).map { index -> Double in
-            let (a, b, c) = mesh.corners(index)
-            let origin = mesh.position(a)
-            return Double((mesh.position(b) - origin).cross(mesh.position(c) - origin).length) / 2
-        }
-        let step = areas.reduce(0, +) / Double(samples)
-        guard step > 0 else { return }
+        let points = mesh.surfacePoints(20_000)
         let tree = TriangleBVH(other, threads: threads)
-        var generator = Philox(seed: 1)
-        var passed = 0.0
-        var next = step / 2
-        var (total, near, veryNear) = (0, 0, 0)
-        for (index, area) in areas.enumerated() {
-            passed += area
-            while next < passed {
-                next += step
-                let (a, b, c) = mesh.corners(index)
-                var (u, v) = (Float(generator.uniform()), Float(generator.uniform()))
-                if u + v > 1 { (u, v) = (1 - u, 1 - v) }
-                let origin = mesh.position(a)
-                let point = origin + (mesh.position(b) - origin) * u + (mesh.position(c) - origin) * v
-                total += 1
-                guard let place = tree.closestPoint(to: point, within: voxel) else { continue }
-                near += 1
-                if place.distanceSquared <= voxel * voxel / 4 { veryNear += 1 }
-            }
+        var (near, veryNear) = (0, 0)
+        for point in points {
+            guard let place = tree.closestPoint(to: point, within: voxel) else { continue }
+            near += 1
+            if place.distanceSquared <= voxel * voxel / 4 { veryNear += 1 }
         }
-        one = Double(near) / Double(max(total, 1))
-        half = Double(veryNear) / Double(max(total, 1))
+        one = Double(near) / Double(max(points.count, 1))
+        half = Double(veryNear) / Double(max(points.count, 1))
     }
 }
