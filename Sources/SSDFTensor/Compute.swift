@@ -65,9 +65,9 @@ package final class Compute {
 
     /// Runs `body` without recording: what it returns is a constant to whatever follows.
     package func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
-        let outer = tape
-        tape = nil
-        defer { tape = outer }
+        let outer = (tape, isRehearsing)
+        (tape, isRehearsing) = (nil, false)
+        defer { (tape, isRehearsing) = outer }
         return try body()
     }
 

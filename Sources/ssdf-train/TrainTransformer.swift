@@ -30,11 +30,12 @@ struct TrainTransformer: ParsableCommand {
             switch stage {
             case .dense:
                 try DenseTransformerTrainer(
-                    file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction)
+                    file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction,
+                    memory: setup.memory)
             case .sparse:
                 try SparseTransformerTrainer(
                     file, folder: training.output, data: setup.data, cache: cache, threads: setup.threads,
-                    reduction: setup.reduction)
+                    reduction: setup.reduction, memory: setup.memory)
             }
         }
     }

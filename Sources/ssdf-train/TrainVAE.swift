@@ -16,7 +16,7 @@ struct TrainVAE: ParsableCommand {
     func run() throws {
         try training.train { file, setup in
             try AutoencoderTrainer(
-                file, threads: setup.threads, source: setup.data, reduction: setup.reduction)
+                file, threads: setup.threads, source: setup.data, reduction: setup.reduction, memory: setup.memory)
         }
     }
 }

@@ -48,6 +48,7 @@ struct TrainingRun: ParsableArguments {
         /// What to train on; nil for procedural shapes.
         let data: PreparedData?
         let reduction: any GradientReduction
+        let memory: MemoryAdmission
     }
 
     /// Reads the configuration, makes the trainer and trains: alone, or with the other processes that `mpirun` started, of
@@ -65,9 +66,13 @@ struct TrainingRun: ParsableArguments {
             let prepared = data == "procedural" ? nil : try PreparedData(path: data)
             return try session.stage("read", file: config) {
                 let file = try TrainingFile(yaml: text)
-                let setup = Setup(threads: session.threads, data: prepared, reduction: reduction)
-                let trainer = try make(file, setup)
-                try checkMemory(trainer, session)
+                let limit = min(availableMemory() / startedProcesses().onThisMachine, common.maxMemory?.bytes ?? .max)
+                let memory = MemoryAdmission(limit: limit)
+                let trainer = try make(
+                    file, Setup(threads: session.threads, data: prepared, reduction: reduction, memory: memory))
+                session.note(
+                    "\(grouped(trainer.parameterCount)) parameters, about \(byteText(memory.needed)) of memory, "
+                        + "\(session.threads) threads")
                 return (file, trainer)
             }
         }
@@ -94,21 +99,6 @@ struct TrainingRun: ParsableArguments {
         quiet.verbose = false
         quiet.progress = .none
         return try quiet.session(tool: Train.toolName)
-    }
-
-    private func checkMemory(_ trainer: any Trainer, _ session: Session) throws(Failure) {
-        let needed = trainer.estimatedBytes(threads: session.threads)
-        let there = min(availableMemory() / startedProcesses().onThisMachine, common.maxMemory?.bytes ?? .max)
-        guard needed < there else {
-            throw Failure(
-                .unavailable, file: config,
-                "training needs about \(byteText(needed)) of memory, expected at most \(byteText(there)); a smaller batch "
-                    + "or crop needs less, and so does checkpointing"
-            )
-        }
-        session.note(
-            "\(grouped(trainer.parameterCount)) parameters, about \(byteText(needed)) of memory, \(session.threads) threads"
-        )
     }
 
     /// The steps.
@@ -142,5 +132,6 @@ struct TrainingRun: ParsableArguments {
             }
             if ends { break }
         }
+        session.note("\(trainer.name): peak memory \(byteText(peakMemory()))")
     }
 }

@@ -132,11 +132,11 @@ import Testing
                 return
             }
             let model = try ModelDirectory(path: folder)
+            let shapes = ProceduralShapes(seed: 4)
             let latents = try LatentSet(
-                ProceduralShapes(seed: 4), count: 3,
+                count: 3,
                 network: AutoencoderNetwork(autoencoder, ParameterSource(try model.open("sparse_vae_64"))), channels: 4,
-                resolution: 64, threads: 1
-            ) { _, _ in }
+                threads: 1, band: { shapes.band($0, resolution: 64, isRotated: false) }, progress: { _, _ in })
             let pictures = try PictureSet(trainer.recipe, threads: 1) { _, _ in }
             let source = ParameterSource.diffusion(seed: 3)
             let network = try SparseStageNetwork(source, encoder: encoder, transformer: trainer.transformer)

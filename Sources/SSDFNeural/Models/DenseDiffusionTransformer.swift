@@ -133,7 +133,9 @@ package struct DenseDiffusionTransformer: Sendable {
             input(patches, compute),
             compute.gather(position.value, places))
         for (index, block) in blocks.enumerated() {
-            h = block(h, time: mixed, context: context, layout: layout, plans: plans, compute)
+            h = compute.segment([h, mixed, context]) {
+                block($0[0], time: $0[1], context: $0[2], layout: layout, plans: plans, compute)
+            }
             observe(index, h)
         }
         return output(compute.layerNorm(h, epsilon: 1e-5), compute)

@@ -45,10 +45,17 @@ extension Compute {
 
     /// A part of a network that runs twice where memory is dearer than time; see `segment(_:_:)` of tensors.
     package func segment(_ x: SparseTensor, _ body: @escaping (SparseTensor) -> SparseTensor) -> SparseTensor {
-        guard recomputesSegments, isRecording else { return body(x) }
+        segment(x, with: []) { x, _ in body(x) }
+    }
+
+    /// The same for a part that is a function of other tensors too.
+    package func segment(
+        _ x: SparseTensor, with others: [Tensor], _ body: @escaping (SparseTensor, [Tensor]) -> SparseTensor
+    ) -> SparseTensor {
+        guard recomputesSegments, isRecording else { return body(x, others) }
         var coordinates: CoordinateSet?
-        let features = segment([x.features]) { inputs in
-            let y = body(x.with(inputs[0]))
+        let features = segment([x.features] + others) { inputs in
+            let y = body(x.with(inputs[0]), Array(inputs.dropFirst()))
             coordinates = y.coordinates
             return y.features
         }

@@ -50,10 +50,10 @@ package final class AutoencoderTrainer: Trainer {
 
     /// - Parameter source: of the shapes; nil for procedural ones.
     /// - Throws: `badData` when the configuration has no sparse auto-encoder, its widths do not fit together, or the source
-    ///   has not all the resolutions.
+    ///   has not all the resolutions; `unavailable` when memory does not suffice.
     package init(
         _ file: TrainingFile, threads: Int, source: (any ShapeSource)? = nil,
-        reduction: any GradientReduction = SingleProcess()
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none
     ) throws(Failure) {
         var section = try file.section("vae")
         let config = try AutoencoderTrainingConfig(&section)
@@ -64,27 +64,21 @@ package final class AutoencoderTrainer: Trainer {
         self.config = config
         self.model = model
         component = (found.name, file.components[found.name]!)
+        shapes = source ?? ProceduralShapes(seed: UInt64(config.optimization.seed))
+        resolutions = config.resolutions.isEmpty ? [8 * model.resolution] : config.resolutions
+        for resolution in resolutions { try shapes.check(resolution: resolution) }
+        try memory.admit(Self.estimatedBytes(config, model, shapes, resolutions, threads: threads))
         gradients = try BatchGradients(
             groups: config.optimization.batch, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .random(seed: UInt64(config.optimization.seed))
         ) { source throws(Failure) in try AutoencoderNetwork(model, source) }
-        shapes = source ?? ProceduralShapes(seed: UInt64(config.optimization.seed))
         state = TrainingState(
             gradients, config.optimization, fingerprint: file.fingerprint(of: "vae", data: shapes.identity))
-        resolutions = config.resolutions.isEmpty ? [8 * model.resolution] : config.resolutions
-        for resolution in resolutions { try shapes.check(resolution: resolution) }
         gradients.recomputesSegments = config.optimization.checkpointing
     }
 
     /// The most bytes that the tensors of a sample held at one time.
     package var peakSampleBytes: Int { gradients.peakBytes }
-
-    /// The most latent tokens that a sample may have.
-    var largestSample: Int {
-        let whole = resolutions.map(shapes.largestBand).max() ?? 1
-        let isAlwaysCropped = config.crop > 0 && config.cropShare >= 1
-        return isAlwaysCropped ? min(whole, config.crop * config.crop * config.crop) : whole
-    }
 
     package var components: [TrainedComponent] {
         [TrainedComponent(name: component.name, node: component.node, prefix: "")]

@@ -8,7 +8,7 @@ package struct PreparedSample: Sendable, Equatable {
         package var resolution: Int
         /// Active voxels.
         package var voxels: Int
-        /// Bricks of 8³ voxels with an active one: latents of an auto-encoder.
+        /// Bricks of 8³ voxels that networks see: latents of an auto-encoder.
         package var bricks: Int
         /// Active voxels near a sharp edge.
         package var sharp: Int

@@ -121,7 +121,7 @@ struct MeshPreparation: Sendable {
             sample.volumes.append(
                 PreparedSample.Volume(
                     file: file, bytes: bytes, resolution: resolution, voxels: volume.activeCount,
-                    bricks: volume.brickCount, sharp: sharp.activeCount))
+                    bricks: BandSamples(volume).bricks.count, sharp: sharp.activeCount))
             upright = volume.metadata.worldToSource.inverse ?? upright
         }
         try draw(mesh, upright, hash, into: output, &sample, threads)

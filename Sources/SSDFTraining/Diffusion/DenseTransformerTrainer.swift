@@ -62,10 +62,11 @@ package final class DenseTransformerTrainer: Trainer {
     /// - Parameters:
     ///   - data: what to train on; nil for procedural shapes.
     ///   - cache: a file that keeps the pictures from one run to the next.
-    /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together.
+    /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when memory does
+    ///   not suffice.
     package init(
         _ file: TrainingFile, data: PreparedData? = nil, cache: String? = nil, threads: Int,
-        reduction: any GradientReduction = SingleProcess()
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none
     ) throws(Failure) {
         var section = try file.section("dense_dit")
         let config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
@@ -114,6 +115,9 @@ package final class DenseTransformerTrainer: Trainer {
                     name: transformer.name, node: file.components[transformer.name]!, prefix: "transformer."),
             ]
             + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
+        try memory.admit(
+            Self.estimatedBytes(
+                config, encoder: encoder.config, transformer: transformer.config, recipe, threads: threads))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed))
@@ -121,6 +125,7 @@ package final class DenseTransformerTrainer: Trainer {
             try DenseStageNetwork(
                 source, encoder: encoder.config, transformer: transformer.config, hasHead: config.auxiliary > 0)
         }
+        gradients.recomputesSegments = config.optimization.checkpointing
         state = TrainingState(
             gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit", data: data?.identity ?? ""))
         let (p, side, across) = (
@@ -143,15 +148,20 @@ package final class DenseTransformerTrainer: Trainer {
 
     package var keepsPreparation: Bool { cachePath != nil }
 
-    package func estimatedBytes(threads: Int) -> Int {
-        let weights = 4 * parameterCount
+    private static func estimatedBytes(
+        _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig, transformer: DenseDiTConfig,
+        _ recipe: PictureSet.Recipe, threads: Int
+    ) -> Int {
         let across = encoder.size / encoder.patchSize
         // A tape keeps about forty rows a token and block, and the attention of the transformer its keys and values.
         let tokens = (across * across + 5) * (encoder.depth + transformer.numBlocks / 4) * encoder.embedDim
         let cells = transformer.tokenCount * transformer.numBlocks * transformer.modelChannels
         let sample = 4 * 40 * (tokens + cells)
-        return weights * (6 + config.groups) + recipe.bytes + sample * config.group * min(threads, config.groups)
-            + (64 << 20)
+        let parameters =
+            ComponentConfig.imageEncoder(encoder).parameterCount + ComponentConfig.denseDiT(transformer).parameterCount
+        return recipe.bytes
+            + trainingBytes(
+                parameters: parameters, groups: config.groups, tape: Double(sample * config.group), threads: threads)
     }
 
     /// Takes the next step.

@@ -37,11 +37,13 @@ package final class LatentSet: Sendable {
         self.values = values
     }
 
-    /// Encodes shapes 0 ..< count of a source, the same on any number of threads.
-    /// - Parameter network: of the auto-encoder, whose latents lie on cells of eight voxels.
+    /// Encodes shapes, the same on any number of threads.
+    /// - Parameters:
+    ///   - network: of the auto-encoder, whose latents lie on cells of eight voxels.
+    ///   - band: of shape i.
     package convenience init(
-        _ shapes: any ShapeSource, count: Int, network: AutoencoderNetwork, channels: Int, resolution: Int,
-        threads: Int, progress: ProgressHandler
+        count: Int, network: AutoencoderNetwork, channels: Int, threads: Int,
+        band: @Sendable (Int) throws -> BandSamples, progress: ProgressHandler
     ) throws {
         struct Encoded: Sendable {
             var places: [UInt32]
@@ -55,8 +57,7 @@ package final class LatentSet: Sendable {
                 for index in range {
                     let result = Result<Encoded, any Error> {
                         let compute = workers.value[worker]
-                        let band = try shapes.band(index, resolution: resolution, isRotated: false)
-                        let h = network.encoder(try AutoencoderSample(band).input, compute)
+                        let h = network.encoder(try AutoencoderSample(band(index)).input, compute)
                         let mean = DiagonalGaussian(h.features, compute).mean
                         let order = try h.coordinates.blockOrder(size: 8)
                         let sorted = order.permutation.map { compute.gather(mean, $0) } ?? mean

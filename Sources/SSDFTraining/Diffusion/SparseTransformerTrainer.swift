@@ -53,10 +53,10 @@ package final class SparseTransformerTrainer: Trainer {
     ///   - data: what to train on; nil for procedural shapes.
     ///   - cache: a file that keeps the pictures from one run to the next.
     /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when the
-    ///   folder lacks one.
+    ///   folder lacks one, or memory does not suffice.
     package init(
         _ file: TrainingFile, folder: String, data: PreparedData? = nil, cache: String? = nil, threads: Int,
-        reduction: any GradientReduction = SingleProcess()
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none
     ) throws(Failure) {
         var section = try file.section("sparse_dit")
         let config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
@@ -135,12 +135,17 @@ package final class SparseTransformerTrainer: Trainer {
                 ? []
                 : [TrainedComponent(name: jointName, node: file.components[encoder.name]!, prefix: "encoder.")])
             + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
+        try memory.admit(
+            Self.estimatedBytes(
+                config, encoder: joint, transformer: transformer.config, channels: autoencoder.config.embedDim, recipe,
+                threads: threads))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed) &+ 1)
         ) { source throws(Failure) in
             try SparseStageNetwork(source, encoder: joint, transformer: transformer.config)
         }
+        gradients.recomputesSegments = config.optimization.checkpointing
         // What is frozen counts as data: the run goes on only with the same.
         var identity = data?.identity ?? ""
         for component in [autoencoder.name] + (config.encoder == .frozen ? [encoder.name] : []) {
@@ -165,27 +170,38 @@ package final class SparseTransformerTrainer: Trainer {
 
     package func prepare(progress: ProgressHandler) throws {
         let total = 2 * recipe.shapes
-        pictures = try PictureSet.prepared(
-            recipe, data: data, cache: cachePath, threads: gradients.threads
-        ) { done, _ in progress(done, total) }
-        let first = recipe.shapes
-        let shapes: any ShapeSource = if let data { data } else { ProceduralShapes(seed: recipe.seed) }
+        pictures = try PictureSet.prepared(recipe, data: data, cache: cachePath, threads: gradients.threads) {
+            done, _ in
+            progress(done, total)
+        }
+        let (first, resolution, data) = (recipe.shapes, recipe.resolution, data)
+        let shapes = ProceduralShapes(seed: recipe.seed)
         latents = try LatentSet(
-            shapes, count: recipe.shapes, network: autoencoder.network,
-            channels: autoencoder.config.embedDim, resolution: recipe.resolution, threads: gradients.threads
-        ) { done, _ in progress(first + done, total) }
+            count: recipe.shapes, network: autoencoder.network, channels: autoencoder.config.embedDim,
+            threads: gradients.threads
+        ) { index in
+            try data?.band(ofSample: index, resolution: resolution)
+                ?? shapes.band(index, resolution: resolution, isRotated: false)
+        } progress: { done, _ in
+            progress(first + done, total)
+        }
     }
 
     package var keepsPreparation: Bool { cachePath != nil }
 
-    package func estimatedBytes(threads: Int) -> Int {
-        let weights = 4 * parameterCount
+    private static func estimatedBytes(
+        _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig?, transformer: SparseDiTConfig, channels: Int,
+        _ recipe: PictureSet.Recipe, threads: Int
+    ) -> Int {
         let cells = Double(transformer.resolution * transformer.resolution) / 256
         // Shapes have up to 1,800 tokens on 16³ cells, and a tape keeps about forty rows a token and block.
         let sample = Int(1800 * cells) * transformer.numBlocks * transformer.modelChannels * 40 * 4
-        let latents = recipe.shapes * Int(800 * cells) * (4 * autoencoder.config.embedDim + 4)
-        return weights * (6 + config.groups) + recipe.bytes + 2 * latents + sample * min(threads, config.groups)
-            + (64 << 20)
+        let latents = recipe.shapes * Int(800 * cells) * (4 * channels + 4)
+        let parameters =
+            (encoder.map { ComponentConfig.imageEncoder($0).parameterCount } ?? 0)
+            + ComponentConfig.sparseDiT(transformer).parameterCount
+        return recipe.bytes + 2 * latents
+            + trainingBytes(parameters: parameters, groups: config.groups, tape: Double(sample), threads: threads)
     }
 
     /// Takes the next step.

@@ -11,8 +11,6 @@ package protocol Trainer: AnyObject {
     var steps: Int { get }
     /// The parts of a model that training makes, as they are now.
     var components: [TrainedComponent] { get throws }
-    /// About how much memory training takes.
-    func estimatedBytes(threads: Int) -> Int
     /// Whatever must be there before the first step and takes long: data, latents of a frozen network.
     func prepare(progress: ProgressHandler) throws
     /// Whether `prepare` leaves a file that other processes of the run find.

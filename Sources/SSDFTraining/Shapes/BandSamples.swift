@@ -63,8 +63,8 @@ package struct BandSamples: ~Copyable, Sendable {
         self.init(resolution: resolution, bricks: bricks, values: Buffer(kept))
     }
 
-    /// The band of a volume; inactive voxels of a brick take the side of the nearest active ones, spread from voxel to
-    /// voxel inside the brick.
+    /// The band of a volume, as far as it lies in the cube, which is what networks see; inactive voxels of a brick take the
+    /// side of the nearest active ones, spread from voxel to voxel inside the brick.
     /// - Parameter sharp: nearness to sharp edges, of the voxels that have any.
     /// - Precondition: a signed distance grid of the default cube with a band at least `halfWidth` wide.
     package init(_ volume: borrowing SparseVolume, sharp: borrowing SparseVolume) {
@@ -95,7 +95,10 @@ package struct BandSamples: ~Copyable, Sendable {
         let factor = 1 / (halfWidth * Float(volume.metadata.voxelSize))
         var bricks: [BrickCoordinate] = []
         var kept: [Float] = []
+        let cube = 0..<Int32(volume.metadata.resolution / 8)
         for brick in 0..<volume.brickCount {
+            let place = volume.bricks.pointer[brick]
+            guard cube.contains(place.x), cube.contains(place.y), cube.contains(place.z) else { continue }
             var values = [Float](repeating: 2, count: 512)
             var row = volume.offsets.pointer[brick]
             var hasActive = false
@@ -106,7 +109,7 @@ package struct BandSamples: ~Copyable, Sendable {
             }
             guard hasActive else { continue }
             fill(&values)
-            bricks.append(volume.bricks.pointer[brick])
+            bricks.append(place)
             kept += values
         }
         return (bricks, kept)

@@ -26,10 +26,10 @@ package final class StructureTrainer: Trainer {
 
     /// - Parameter source: of the shapes; nil for procedural ones.
     /// - Throws: `badData` when the configuration has no dense auto-encoder, its levels do not fit each other or the
-    ///   resolution, or the source has no shapes of eight voxels a cell.
+    ///   resolution, or the source has no shapes of eight voxels a cell; `unavailable` when memory does not suffice.
     package init(
         _ file: TrainingFile, threads: Int, source: (any ShapeSource)? = nil,
-        reduction: any GradientReduction = SingleProcess()
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none
     ) throws(Failure) {
         var section = try file.section("structure")
         let config = try StructureTrainingConfig(&section)
@@ -41,13 +41,14 @@ package final class StructureTrainer: Trainer {
         self.model = model
         component = (found.name, file.components[found.name]!)
         side = try Self.side(config, found.name, model, file)
+        shapes = source ?? ProceduralShapes(seed: UInt64(config.optimization.seed))
+        try shapes.check(resolution: 8 * side)
+        try memory.admit(Self.estimatedBytes(config, model, side: side, threads: threads))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .random(seed: UInt64(config.optimization.seed))
         ) { source throws(Failure) in try StructureNetwork(model, source) }
         gradients.recomputesSegments = config.optimization.checkpointing
-        shapes = source ?? ProceduralShapes(seed: UInt64(config.optimization.seed))
-        try shapes.check(resolution: 8 * side)
         state = TrainingState(
             gradients, config.optimization, fingerprint: file.fingerprint(of: "structure", data: shapes.identity))
     }
@@ -176,8 +177,10 @@ package final class StructureTrainer: Trainer {
     /// The most bytes that the tensors of a group held at one time.
     package var peakSampleBytes: Int { gradients.peakBytes }
 
-    package func estimatedBytes(threads: Int) -> Int {
-        let weights = 4 * parameterCount
+    /// About how much memory training takes; how many rows a tape keeps of a block was measured.
+    private static func estimatedBytes(
+        _ config: StructureTrainingConfig, _ model: DenseShapeVAEConfig, side: Int, threads: Int
+    ) -> Int {
         let cells = Double(side * side * side * config.group)
         // Rows that the tape keeps: of a residual block, eight; between the levels, two of the finer side.
         var rows = 0.0
@@ -195,7 +198,9 @@ package final class StructureTrainer: Trainer {
             // One row a block, and the whole of the largest block.
             rows = rows / 8 + cells * Double(max(model.encoderChannels[0], model.decoderChannels.last!)) * 8
         }
-        return weights * (6 + config.groups) + Int(4 * rows) * min(threads, config.groups) + (64 << 20)
+        return trainingBytes(
+            parameters: ComponentConfig.denseVAE(model).parameterCount, groups: config.groups, tape: 4 * rows,
+            threads: threads)
     }
 }
 
