@@ -144,7 +144,9 @@ import Testing
         }
         var killer = ""
         if case .signal(let signal, let stage, let after) = run.trouble {
-            killer = "{ sleep \(after); kill -\(signal) $(cat pid.\(stage)); } 2> /dev/null & "
+            // A number may belong to another process by then, which works elsewhere.
+            let isOurs = #"[ "$(readlink /proc/$pid/cwd)" = "$PWD" ]"#
+            killer = "{ sleep \(after); pid=$(cat pid.\(stage)); \(isOurs) && kill -\(signal) $pid; } 2> /dev/null & "
         }
         let result = shell.run(
             """
