@@ -121,11 +121,4 @@ import SSDFVolume
             UnsafeMutableBufferPointer(start: x.pointer, count: x.count), threads: threads)
         return x
     }
-
-    /// The most memory that the process had at one time, in bytes.
-    private func peakMemory() -> Int {
-        var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
-        return usage.ru_maxrss << 10
-    }
 }
