@@ -84,8 +84,10 @@ import Testing
     /// An interrupted run leaves whole samples and nothing else, and the next one goes on.
     @Test(arguments: [SIGINT, SIGTERM]) func anInterruptedPreparationLeavesNothingHalf(signal: Int32) {
         let shell = Self.shell()
-        for index in 0..<40 { shell.run("sed 's/^v /v 1e-3/; s/^v 1e-3/v \(index)/' ball.obj > m\(index).obj") }
-        let tool = shell.start("exec \(Self.prepare) part.obj m*.obj ball.obj --threads 2")
+        // Other bytes, and so other samples, of the same shape.
+        shell.run("for i in $(seq 60); do (cat ball.obj; echo \"# $i\") > m$i.obj; done")
+        let prepare = "ssdf-train prepare --resolution 128,256 --views 2 --view-size 64 -o data"
+        let tool = shell.start("exec \(prepare) part.obj m*.obj ball.obj --threads 2")
         for _ in 0..<1000 where shell.run("ls data/samples | head -n 1").text.isEmpty { usleep(10_000) }
         kill(tool, signal)
         #expect(Shell.wait(tool) == 128 + signal)
@@ -93,7 +95,7 @@ import Testing
         #expect(shell.run("for s in data/samples/*; do ls $s | wc -l; done | sort -u").text == "5\n")
         #expect(!shell.run("ls data").text.contains("manifest"))
         let made = Int(shell.run("ls data/samples | wc -l").text.dropLast()) ?? 0
-        let rest = shell.run("\(Self.prepare) part.obj ball.obj")
+        let rest = shell.run("\(prepare) part.obj ball.obj")
         #expect(rest.status == 0 && made >= 1, "\(rest)")
     }
 
@@ -117,7 +119,7 @@ import Testing
     @Test func refusesWhatCannotFit() {
         let shell = Self.shell()
         let result = shell.run(
-            "sed 's/batch: 2, acc/batch: 4096, acc/; s/32,/8192,/g' tiny.yaml > big.yaml; "
+            "sed 's/batch: 2, acc/batch: 4096, acc/; s/coder: 32,/coder: 8192,/g' tiny.yaml > big.yaml; "
                 + "ssdf-train vae --config big.yaml -o model --dry-run")
         #expect(result.status == 69)
         #expect(result.err.hasPrefix("ssdf-train: big.yaml: training needs about "), "\(result)")

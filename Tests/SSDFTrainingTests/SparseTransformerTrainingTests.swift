@@ -120,52 +120,6 @@ import Testing
         }
     }
 
-    @Test func gradientAgreesWithDifferences() throws {
-        try withFolder { folder in
-            let yaml = Self.yaml.replacingOccurrences(of: "views: 1", with: "views: 1, encoder: joint")
-            let trainer = try trainer(folder, threads: 1, yaml: yaml)
-            let file = try TrainingFile(yaml: yaml)
-            guard case .imageEncoder(let encoder) = file.model["dense_image_encoder"],
-                case .sparseVAE(let autoencoder) = file.model["sparse_vae_64"]
-            else {
-                Issue.record("parts are missing")
-                return
-            }
-            let model = try ModelDirectory(path: folder)
-            let shapes = ProceduralShapes(seed: 4)
-            let latents = try LatentSet(
-                count: 3,
-                network: AutoencoderNetwork(autoencoder, ParameterSource(try model.open("sparse_vae_64"))), channels: 4,
-                threads: 1, band: { shapes.band($0, resolution: 64, isRotated: false) }, progress: { _, _ in })
-            let pictures = try PictureSet(trainer.recipe, threads: 1) { _, _ in }
-            let source = ParameterSource.diffusion(seed: 3)
-            let network = try SparseStageNetwork(source, encoder: encoder, transformer: trainer.transformer)
-            let compute = Compute(threads: 1)
-            let samples = try (0..<4).map {
-                try SparseSample(
-                    pictures: pictures, latents: latents, number: $0, order: SampleOrder(count: 3, seed: 1),
-                    config: trainer.config, imageSide: 32, compute)
-            }
-            #expect(Set(samples.map(\.time.isMean)).count == 2, "both kinds of samples are among these")
-            func loss() throws -> Tensor {
-                var sum: Tensor?
-                for sample in samples {
-                    let (value, _) = try network.loss(sample, frozen: nil, compute)
-                    sum = sum.map { compute.add($0, value) } ?? value
-                }
-                return sum!
-            }
-            _ = try compute.differentiate { try loss() }
-            for (number, part) in ["encoder", "transformer"].enumerated() {
-                let chosen = source.registry.parameters.filter { $0.name.hasPrefix(part) }
-                #expect(chosen.allSatisfy { $0.gradient != nil }, "every parameter has a gradient")
-                let slopes = directionalSlopes(chosen, seed: 50 + UInt64(number), step: 1e-3) { try! loss() }
-                #expect(
-                    abs(slopes.numeric - slopes.recorded) <= 0.01 * abs(slopes.numeric) + 5e-4, "\(part): \(slopes)")
-            }
-        }
-    }
-
     @Test func aFolderWithoutItsPartsIsRefused() throws {
         try withFolder { folder in
             try FileManager.default.removeItem(atPath: "\(folder)/sparse_vae_64.safetensors")
