@@ -91,7 +91,9 @@ import SSDFVolume
         let scores =
             (trace.plan.layout.cellPlan.scoreCount + trace.plan.windows.scoreCount) * config.numHeads
             + trace.core.selection.scoreCount(group: config.numHeads / config.numKVHeads)
-        let sparse = 4 * n * c * c + 4 * n * c * kv + 6 * n * c + 4 * n * kv * kv + 4 * Double(scores) * c / Double(config.numHeads)
+        let sparse =
+            4 * n * c * c + 4 * n * c * kv + 6 * n * c + 4 * n * kv * kv + 4 * Double(scores) * c
+            / Double(config.numHeads)
         let cross = 4 * n * c * c + 4 * length * c * c + 4 * n * length * c
         let feedForward = 4 * n * c * Double(config.hiddenChannels)
         let ends = 4 * n * c * Double(config.inChannels)
