@@ -6,6 +6,7 @@
 ///
 /// Source: PKWARE, .ZIP File Format Specification, 6.3.10, §4.
 package struct ZipArchive: Sendable {
+    /// How the bytes of a member are stored.
     package enum Method: Sendable { case stored, deflated }
 
     /// One member.

@@ -40,6 +40,7 @@ package final class StageKeeper: DiffusionPipeline.Observer {
         }
     }
 
+    /// A handler that shows how far a part of the work has come.
     package func progress(_ part: String) -> ProgressHandler { session.progress(part) }
 
     package func expectation(_ stage: DiffusionStage) -> @Sendable (_ seconds: Double) -> Void {
@@ -62,6 +63,7 @@ package final class StageKeeper: DiffusionPipeline.Observer {
         try out.commit()
     }
 
+    /// Says something that the person should know.
     package func warn(_ message: String) { session.warn(message) }
 
     /// The state that an earlier run kept; nil when there is none yet.

@@ -16,6 +16,7 @@ import SSDFCore
 /// kernels a sixth as fast without saying so. Where what it picked is below what the processor has, products go to
 /// oneDNN, which looks at features instead.
 package struct MatrixProduct: Sendable {
+    /// The libraries that products may go to.
     package enum Library: String, Sendable { case openBLAS = "OpenBLAS", oneDNN }
 
     package let library: Library

@@ -95,7 +95,8 @@ import Testing
     @Test(arguments: pages) func manPageExamplesRun(page: String) throws {
         let text = String(decoding: Shell().read("\(Shell.root)/man/\(page)"), as: UTF8.self)
         let lines = text.split(separator: "\n").filter { $0.hasPrefix(".Dl $ ") }
-        let examples = lines.map { $0.dropFirst(6).replacing("\\(aq", with: "'").replacing("\\e", with: "\\") }
+        let examples: [String] = lines.map { line in
+            String(line.dropFirst(6)).replacing("\\(aq", with: "'").replacing("\\e", with: "\\") }
         #expect(!examples.isEmpty || !page.hasSuffix(".1"))
         guard !examples.isEmpty else { return }
         let shell = try shell()

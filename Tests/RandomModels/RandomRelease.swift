@@ -41,9 +41,10 @@ package enum RandomRelease {
         var isKept = true
         for line in RandomModel.tinyPipeline().split(separator: "\n", omittingEmptySubsequences: false) {
             if let first = line.first, first != " " { isKept = !line.contains("1024") }
-            if isKept { kept.append(line) }
+            // The refiner reads 32 features, a sixteenth of the decoder's channels.
+            if isKept { kept.append(line.replacing("model_channels_decoder: 32", with: "model_channels_decoder: 512")) }
         }
-        return kept.joined(separator: "\n") + """
+        return kept.joined(separator: "\n") + "\n" + """
             refiner:
               target: models.Voxel_RefinerXL
               params: {layers_per_block: 1, layers_mid_block: 0, patch_size: 64, res: 128}

@@ -2,6 +2,7 @@ import SSDFCore
 
 /// A value of a configuration file, with the line it stands on.
 package struct ConfigNode: Sendable {
+    /// What a value can be.
     package enum Value: Sendable {
         case null
         case bool(Bool)

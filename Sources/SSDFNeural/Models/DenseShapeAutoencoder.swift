@@ -40,6 +40,7 @@ struct VolumeResidualBlock: Sendable {
 /// One half of the dense shape autoencoder: volumes go down to latents, or latents up to volumes (SPEC §9). Volumes are
 /// channels last, `[B, X, Y, Z, C]`.
 package struct DenseShapeNetwork: Sendable {
+    /// Which half it is.
     package enum Direction: Sendable { case encoder, decoder }
 
     private enum Step: Sendable {
@@ -95,6 +96,7 @@ package struct DenseShapeNetwork: Sendable {
         output = try VolumeConvolution(source.scoped("out_layer.2"), inputs: last, outputs: outputs, window: window)
     }
 
+    /// Volumes `[B, X, Y, Z, C]` to latents or back.
     package func callAsFunction(_ x: Tensor, _ compute: Compute) -> Tensor {
         var h = entry(x, compute)
         for step in steps {

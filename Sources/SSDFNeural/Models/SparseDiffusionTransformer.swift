@@ -7,6 +7,7 @@ import SSDFTensor
 /// Parameters `t_embedder.mlp.*`, `input_layer.*`, `cond_proj.*` (sparse conditions only), `blocks.i.*`,
 /// `adaLN_modulation.1.*` (one modulation for all blocks only), `out_layer.*`.
 package struct SparseDiffusionTransformer: Sendable {
+    /// The sizes of the network, and which variant of it.
     package struct Options: Sendable, Equatable {
         package var inputs: Int
         package var outputs: Int

@@ -19,6 +19,7 @@ package struct ImportOptions: Sendable {
 
 /// How a volume is written for another program.
 package struct ExportOptions: Sendable {
+    /// What an .npz holds.
     package enum Layout: String, Sendable, CaseIterable {
         /// A list of the active voxels.
         case voxels
