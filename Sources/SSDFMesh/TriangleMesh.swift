@@ -49,6 +49,18 @@ package struct TriangleMesh: Sendable, Equatable {
         return Box3f(minimum: low, maximum: high)
     }
 
+    /// Area of all triangles together, square units of the mesh.
+    /// - Complexity: O(triangleCount).
+    package var surfaceArea: Double {
+        var doubled = 0.0
+        for triangle in 0..<triangleCount {
+            let (a, b, c) = corners(triangle)
+            let corner = Vector3d(position(a))
+            doubled += (Vector3d(position(b)) - corner).cross(Vector3d(position(c)) - corner).length
+        }
+        return doubled / 2
+    }
+
     /// Appends a vertex. Returns its index.
     @inlinable package mutating func addVertex(_ p: Vector3f) -> UInt32 {
         let index = UInt32(vertexCount)

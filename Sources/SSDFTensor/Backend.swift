@@ -21,6 +21,7 @@ package protocol Backend: Sendable {
     func affine(_ x: Tensor, scale: Float, shift: Float, into y: Tensor)
     func sum(_ x: Tensor, times other: Tensor?, kept broadcast: Broadcast, into y: Tensor)
     func dot(_ a: Tensor, _ b: Tensor) -> Double
+    func addUp(_ parts: [[Tensor?]], into totals: [Tensor])
 
     // Norms and softmax
     func layerNorm(_ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, into y: Tensor)

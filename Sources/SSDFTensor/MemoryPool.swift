@@ -118,6 +118,13 @@ package final class Storage: @unchecked Sendable {
         pool = nil
     }
 
+    /// The memory of another storage that no pool counts, with derived forms of its own.
+    init(sharing other: Storage) {
+        precondition(other.pool == nil, "a pool would lend the memory again")
+        block = other.block
+        pool = nil
+    }
+
     package var pointer: UnsafeMutablePointer<Float> { block.buffer.pointer }
 
     /// What `make` makes from the contents, kept until they change.

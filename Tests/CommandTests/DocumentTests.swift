@@ -69,7 +69,8 @@ import Testing
 
     /// The built-in model, narrower.
     private static var small: String {
-        RandomModel.small.replacing("embed_dim: 128", with: "embed_dim: 32").replacing("_channels: 128", with: "_channels: 32")
+        RandomModel.small(side: 16).replacing("embed_dim: 128", with: "embed_dim: 32")
+            .replacing("_channels: 128", with: "_channels: 32")
             .replacing("num_blocks: 6", with: "num_blocks: 1").replacing("num_kv_heads: 2", with: "num_kv_heads: 1")
     }
 
@@ -96,7 +97,8 @@ import Testing
         let text = String(decoding: Shell().read("\(Shell.root)/man/\(page)"), as: UTF8.self)
         let lines = text.split(separator: "\n").filter { $0.hasPrefix(".Dl $ ") }
         let examples: [String] = lines.map { line in
-            String(line.dropFirst(6)).replacing("\\(aq", with: "'").replacing("\\e", with: "\\") }
+            String(line.dropFirst(6)).replacing("\\(aq", with: "'").replacing("\\e", with: "\\")
+        }
         #expect(!examples.isEmpty || !page.hasSuffix(".1"))
         guard !examples.isEmpty else { return }
         let shell = try shell()

@@ -31,10 +31,9 @@ struct ModulatedDenseBlock: Sendable {
     ///   - x: `[items · tokens, C]`
     ///   - time: `[items, C]`, the timestep's embedding; or `[items, 6C]`, the shared modulation.
     ///   - layout: rows of each item.
-    ///   - batch: item of each row.
     ///   - plans: every token of an item with every token, and with every row of its context.
     func callAsFunction(
-        _ x: Tensor, time: Tensor, context: Tensor, layout: [Range<Int>], batch: RowMap,
+        _ x: Tensor, time: Tensor, context: Tensor, layout: [Range<Int>],
         plans: (own: AttentionPlan, context: AttentionPlan), _ compute: Compute
     ) -> Tensor {
         let mixed = modulation.map { $0(compute.apply(.silu, time), compute) } ?? time
@@ -44,7 +43,7 @@ struct ModulatedDenseBlock: Sendable {
                 h, weight: compute.affine(scale, scale: 1, shift: 1), bias: shift, epsilon: 1e-6, segments: layout)
         }
         func added(_ h: Tensor, _ y: Tensor, gate: Tensor) -> Tensor {
-            compute.add(h, compute.multiply(y, compute.gather(gate, batch)))
+            compute.add(h, y, times: gate, segments: layout)
         }
         var h = x
         h = added(
@@ -99,8 +98,26 @@ package struct DenseDiffusionTransformer: Sendable {
         _ x: Tensor, t: [Float], condition: Tensor, _ compute: Compute,
         observe: (_ block: Int, Tensor) -> Void = { _, _ in }
     ) -> Tensor {
-        let (items, tokens) = (x.shape[0], config.tokenCount)
-        precondition(t.count == items && condition.shape[0] == items, "one timestep and one condition an item")
+        let y = velocity(
+            patched(x, inverse: false, channels: config.inChannels, compute), t: t, condition: condition, compute,
+            observe: observe)
+        return patched(y, inverse: true, channels: config.outChannels, compute)
+    }
+
+    /// The velocity of patches, which gradients flow through.
+    /// - Parameters:
+    ///   - patches: `[B · tokens, in · p³]`: rows in the order of the patches, each channel by channel, the place in a
+    ///     patch varying fastest.
+    ///   - t: one timestep an item, 0 … 1000.
+    ///   - condition: `[B, L, ctx]`
+    /// - Returns: `[B · tokens, out · p³]`
+    package func velocity(
+        _ patches: Tensor, t: [Float], condition: Tensor, _ compute: Compute,
+        observe: (_ block: Int, Tensor) -> Void = { _, _ in }
+    ) -> Tensor {
+        let (items, tokens) = (t.count, config.tokenCount)
+        precondition(
+            patches.rows == items * tokens && condition.shape[0] == items, "one timestep and one condition an item")
         let embedded = time(t, compute)
         let mixed = modulation.map { $0(compute.apply(.silu, embedded), compute) } ?? embedded
         let layout = (0..<items).map { $0 * tokens..<($0 + 1) * tokens }
@@ -111,17 +128,17 @@ package struct DenseDiffusionTransformer: Sendable {
             context: AttentionPlan(
                 queries: layout, keys: (0..<items).map { $0 * length..<($0 + 1) * length })
         )
-        let batch = RowMap(Buffer((0..<items * tokens).map { Int32($0 / tokens) }), targets: items)
         let places = RowMap(Buffer((0..<items * tokens).map { Int32($0 % tokens) }), targets: tokens)
         var h = compute.add(
-            input(patched(x, inverse: false, channels: config.inChannels, compute), compute),
+            input(patches, compute),
             compute.gather(position.value, places))
         for (index, block) in blocks.enumerated() {
-            h = block(h, time: mixed, context: context, layout: layout, batch: batch, plans: plans, compute)
+            h = compute.segment([h, mixed, context]) {
+                block($0[0], time: $0[1], context: $0[2], layout: layout, plans: plans, compute)
+            }
             observe(index, h)
         }
-        let y = output(compute.layerNorm(h, epsilon: 1e-5), compute)
-        return patched(y, inverse: true, channels: config.outChannels, compute)
+        return output(compute.layerNorm(h, epsilon: 1e-5), compute)
     }
 
     /// Volumes `[B, C, R, R, R]` to tokens `[B · tokens, C · p³]`, the place in a patch varying fastest; or back.

@@ -101,12 +101,13 @@ package struct DenseShapeNetwork: Sendable {
         var h = entry(x, compute)
         for step in steps {
             switch step {
-            case .residual(let block): h = block(h, compute)
+            case .residual(let block): h = compute.segment([h]) { block($0[0], compute) }
             case .reduce(let convolution): h = convolution(h, compute)
-            case .expand(let convolution): h = compute.pixelShuffle(convolution(h, compute))
+            case .expand(let convolution):
+                h = compute.segment([h]) { compute.pixelShuffle(convolution($0[0], compute)) }
             }
         }
-        return output(norm(h, compute), compute)
+        return compute.segment([h]) { output(norm($0[0], compute), compute) }
     }
 }
 
