@@ -41,8 +41,7 @@ package enum RandomRelease {
         var isKept = true
         for line in RandomModel.tinyPipeline().split(separator: "\n", omittingEmptySubsequences: false) {
             if let first = line.first, first != " " { isKept = !line.contains("1024") }
-            // The refiner reads 32 features, a sixteenth of the decoder's channels.
-            if isKept { kept.append(line.replacing("model_channels_decoder: 32", with: "model_channels_decoder: 512")) }
+            if isKept { kept.append(line) }
         }
         return kept.joined(separator: "\n") + "\n" + """
             refiner:
