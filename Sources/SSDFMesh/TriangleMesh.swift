@@ -61,6 +61,7 @@ package struct TriangleMesh: Sendable, Equatable {
         return doubled / 2
     }
 
+    /// Appends a vertex. Returns its index.
     @inlinable package mutating func addVertex(_ p: Vector3f) -> UInt32 {
         let index = UInt32(vertexCount)
         positions.append(p.x)
