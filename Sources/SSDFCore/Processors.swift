@@ -35,20 +35,25 @@ package func reservedMemory() -> Int {
 package func peakMemory() -> Int {
     // getrusage(2) would also count the process that this one was before it executed this program, and one that started it
     // by sharing its memory may have been large.
-    if let file = fopen("/proc/self/status", "r") {
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 256)
-        while fgets(&line, Int32(line.count), file) != nil {
-            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            guard text.hasPrefix("VmHWM:") else { continue }
-            if let kibibytes = text.split(whereSeparator: { " \t\n".contains($0) }).dropFirst().first.flatMap({
-                Int($0)
-            }) {
-                return kibibytes << 10
-            }
-        }
-    }
+    if let bytes = memoryField("VmHWM:", of: "/proc/self/status") { return bytes }
     var usage = rusage()
     guard getrusage(0, &usage) == 0 else { return 0 }
     return usage.ru_maxrss * 1024
+}
+
+/// Bytes of memory that the system could give this process without swapping.
+package func availableMemory() -> Int { memoryField("MemAvailable:", of: "/proc/meminfo") ?? .max }
+
+/// The bytes behind a field's name in a file of the system that gives them in kibibytes; nil when it does not.
+private func memoryField(_ field: String, of path: String) -> Int? {
+    guard let file = fopen(path, "r") else { return nil }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, Int32(line.count), file) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard text.hasPrefix(field) else { continue }
+        let words = text.split { " \t\n".contains($0) }
+        if words.count > 1, let kibibytes = Int(words[1]) { return kibibytes << 10 }
+    }
+    return nil
 }

@@ -52,13 +52,14 @@ package struct TriangleMesh: Sendable, Equatable {
     /// Area of all triangles together, square units of the mesh.
     /// - Complexity: O(triangleCount).
     package var surfaceArea: Double {
-        var doubled = 0.0
-        for triangle in 0..<triangleCount {
-            let (a, b, c) = corners(triangle)
-            let corner = Vector3d(position(a))
-            doubled += (Vector3d(position(b)) - corner).cross(Vector3d(position(c)) - corner).length
-        }
-        return doubled / 2
+        (0..<triangleCount).reduce(0.0) { $0 + areaVector($1).length } / 2
+    }
+
+    /// Twice the area of a triangle along its normal, in squared mesh units.
+    package func areaVector(_ t: Int) -> Vector3d {
+        let (a, b, c) = corners(t)
+        let p = Vector3d(position(a))
+        return (Vector3d(position(b)) - p).cross(Vector3d(position(c)) - p)
     }
 
     /// Appends a vertex. Returns its index.

@@ -1,7 +1,12 @@
 import COneDNN
 import CSSDFKernels
-import Foundation
 import SSDFCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// Single-threaded f32 matrix products by the library that knows this processor.
 ///
@@ -15,25 +20,21 @@ package struct MatrixProduct: Sendable {
     package enum Library: String, Sendable { case openBLAS = "OpenBLAS", oneDNN }
 
     package let library: Library
-    /// The kernels OpenBLAS picked, by its own name for them; nil where there is no OpenBLAS.
-    package let openBLASCore: String?
+    /// Nil where it does not serve.
     private let openBLAS: OpenBLASLibrary?
 
     /// The choice for this machine.
     package static let shared = MatrixProduct()
 
     private init() {
-        openBLAS = OpenBLASLibrary()
-        openBLASCore = openBLAS?.core
         // The processor's best, whatever SSDF_ISA lowered the engine's own kernels to.
         let available = Int32(ssdf_processor_isa())
-        if available < Int32(SSDF_ISA_AVX512.rawValue), let openBLAS,
-            Self.instructionSet(ofCore: openBLAS.core) >= available
-        {
-            library = .openBLAS
-            openBLAS.reserve(products: max(availableProcessors(), Int(ssdf_worker_count())))
+        let mayServe = available < Int32(SSDF_ISA_AVX512.rawValue)
+        if mayServe, let found = OpenBLASLibrary(), Self.instructionSet(ofCore: found.core) >= available {
+            (library, openBLAS) = (.openBLAS, found)
+            found.reserve(products: max(availableProcessors(), Int(ssdf_worker_count())))
         } else {
-            library = .oneDNN
+            (library, openBLAS) = (.oneDNN, nil)
         }
         OpenMPThreads.limitToOne()
     }
@@ -49,15 +50,10 @@ package struct MatrixProduct: Sendable {
 
     /// One line for a version report: which library, and why.
     package var description: String {
-        switch library {
-        case .openBLAS: "OpenBLAS (\(openBLASCore ?? "") kernels)"
-        case .oneDNN:
-            if let openBLASCore {
-                "oneDNN (OpenBLAS would use its \(openBLASCore) kernels)"
-            } else {
-                "oneDNN (there is no OpenBLAS)"
-            }
-        }
+        if let openBLAS { return "OpenBLAS (\(openBLAS.core) kernels)" }
+        // Loaded for this line alone.
+        guard let other = OpenBLASLibrary() else { return "oneDNN (there is no OpenBLAS)" }
+        return "oneDNN (OpenBLAS would use its \(other.core) kernels)"
     }
 
     /// c = a·b, or c += a·b when `accumulating`: row-major, on the calling thread.

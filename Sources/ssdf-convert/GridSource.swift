@@ -101,26 +101,8 @@ struct GridSource {
 
 extension VolumeFormat: ExpressibleByArgument {}
 extension ExportOptions.Layout: ExpressibleByArgument {}
-
-extension ValueType: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let type = Self.allCases.first(where: { $0.name == argument }) else { return nil }
-        self = type
-    }
-
-    public var defaultValueDescription: String { name }
-    public static var allValueStrings: [String] { allCases.map(\.name) }
-}
-
-extension GridMetadata.Kind: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let kind = Self.allCases.first(where: { $0.name == argument }) else { return nil }
-        self = kind
-    }
-
-    public var defaultValueDescription: String { name }
-    public static var allValueStrings: [String] { allCases.map(\.name) }
-}
+extension ValueType: NamedChoice {}
+extension GridMetadata.Kind: NamedChoice {}
 
 extension VoxelCoordinate: ExpressibleByArgument {
     public init?(argument: String) {

@@ -106,16 +106,3 @@ struct TrainingFolder {
         try checksums.commit()
     }
 }
-
-/// Bytes of memory that the system could give this process without swapping.
-func availableMemory() -> Int {
-    guard
-        let text = try? FileBytes(path: "/proc/meminfo").withBytes({ bytes throws(Failure) in
-            String(decoding: bytes, as: UTF8.self)
-        })
-    else { return .max }
-    for line in text.split(separator: "\n") where line.hasPrefix("MemAvailable:") {
-        if let kibibytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) { return kibibytes << 10 }
-    }
-    return .max
-}

@@ -123,23 +123,5 @@ struct Voxelize: Tool {
 
 extension SignChoice: ExpressibleByArgument {}
 extension UpAxis: ExpressibleByArgument {}
-
-extension ValueType: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let type = Self.allCases.first(where: { $0.name == argument }) else { return nil }
-        self = type
-    }
-
-    public var defaultValueDescription: String { name }
-    public static var allValueStrings: [String] { allCases.map(\.name) }
-}
-
-extension Codec: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let codec = Self.allCases.first(where: { $0.name == argument }) else { return nil }
-        self = codec
-    }
-
-    public var defaultValueDescription: String { name }
-    public static var allValueStrings: [String] { allCases.map(\.name) }
-}
+extension ValueType: NamedChoice {}
+extension Codec: NamedChoice {}

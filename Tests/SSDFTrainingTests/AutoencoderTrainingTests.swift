@@ -20,19 +20,13 @@ import Testing
         try AutoencoderTrainer(TrainingFile(yaml: Self.yaml), threads: threads)
     }
 
-    static func bytes(_ trainer: AutoencoderTrainer) throws -> [UInt8] {
-        var result: [UInt8] = []
-        try trainer.state.write { piece throws(Failure) in result += piece }
-        return result
-    }
-
     @Test func threadsDoNotChangeTheRun() throws {
         let (one, four) = (try trainer(threads: 1), try trainer(threads: 4))
         for _ in 0..<3 {
             let (a, b) = (try one.advance(), try four.advance())
             #expect(a.loss == b.loss && a.gradientNorm == b.gradientNorm)
         }
-        #expect(try Self.bytes(one) == Self.bytes(four))
+        #expect(try one.state.bytes() == four.state.bytes())
     }
 
     @Test func resumedRunEqualsOneThatWasNotStopped() throws {
@@ -40,20 +34,20 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path) }
         let whole = try trainer(threads: 2)
         for step in 0..<6 {
-            if step == 3 { try Data(Self.bytes(whole)).write(to: URL(fileURLWithPath: path)) }
+            if step == 3 { try Data(whole.state.bytes()).write(to: URL(fileURLWithPath: path)) }
             _ = try whole.advance()
         }
         let resumed = try trainer(threads: 2)
         try resumed.state.read(path: path)
         #expect(resumed.state.step == 3)
         for _ in 3..<6 { _ = try resumed.advance() }
-        #expect(try Self.bytes(whole) == Self.bytes(resumed))
+        #expect(try whole.state.bytes() == resumed.state.bytes())
     }
 
     @Test func checkpointOfAnotherConfigurationIsRefused() throws {
         let path = "/tmp/ssdf-training-\(UInt64.random(in: 0...UInt64.max)).checkpoint"
         defer { try? FileManager.default.removeItem(atPath: path) }
-        try Data(Self.bytes(trainer(threads: 1))).write(to: URL(fileURLWithPath: path))
+        try Data(trainer(threads: 1).state.bytes()).write(to: URL(fileURLWithPath: path))
         let yaml = Self.yaml.replacingOccurrences(of: "seed: 4", with: "seed: 5")
         let other = try AutoencoderTrainer(TrainingFile(yaml: yaml), threads: 1)
         #expect(throws: Failure.self) { try other.state.read(path: path) }

@@ -34,16 +34,10 @@ import Testing
         return trainer
     }
 
-    private func bytes(_ state: TrainingState) throws -> [UInt8] {
-        var result: [UInt8] = []
-        try state.write { piece throws(Failure) in result += piece }
-        return result
-    }
-
     @Test func threadsDoNotChangeTheRun() throws {
         let (one, three) = (try trainer(threads: 1), try trainer(threads: 3))
         for _ in 0..<3 { #expect(try one.advance() == three.advance()) }
-        #expect(try bytes(one.state) == bytes(three.state))
+        #expect(try one.state.bytes() == three.state.bytes())
     }
 
     @Test func resumedRunEqualsOneThatWasNotStopped() throws {
@@ -51,13 +45,13 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path) }
         let whole = try trainer(threads: 2)
         for step in 0..<4 {
-            if step == 2 { try Data(bytes(whole.state)).write(to: URL(fileURLWithPath: path)) }
+            if step == 2 { try Data(whole.state.bytes()).write(to: URL(fileURLWithPath: path)) }
             _ = try whole.advance()
         }
         let resumed = try trainer(threads: 2)
         try resumed.state.read(path: path)
         for _ in 2..<4 { _ = try resumed.advance() }
-        #expect(try bytes(whole.state) == bytes(resumed.state))
+        #expect(try whole.state.bytes() == resumed.state.bytes())
     }
 
     /// Micro-batches see the samples of one large batch, and their gradients add up to its.

@@ -76,11 +76,11 @@ import Testing
         let file = try TrainingFile(yaml: yaml)
         let single = try AutoencoderTrainer(file, threads: 1)
         let records = [try single.advance(), try single.advance()]
-        let expected = try AutoencoderTrainingTests.bytes(single)
+        let expected = try single.state.bytes()
         let found = try ThreadProcesses(count: count).run { messages in
             let trainer = try AutoencoderTrainer(file, threads: 1, reduction: ProcessGroup(messages))
             let records = [try trainer.advance(), try trainer.advance()]
-            return (records, try AutoencoderTrainingTests.bytes(trainer))
+            return (records, try trainer.state.bytes())
         }
         for (theirs, bytes) in found {
             #expect(bytes == expected)
@@ -95,7 +95,7 @@ import Testing
             let trainer = try AutoencoderTrainer(file, threads: 1)
             if messages.rank == 0 { _ = try trainer.advance() }
             ProcessGroup(messages).broadcast(trainer.state)
-            return try AutoencoderTrainingTests.bytes(trainer)
+            return try trainer.state.bytes()
         }
         #expect(found[0] == found[1])
     }

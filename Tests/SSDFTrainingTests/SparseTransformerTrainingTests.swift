@@ -54,17 +54,11 @@ import Testing
         return trainer
     }
 
-    private func bytes(_ state: TrainingState) throws -> [UInt8] {
-        var result: [UInt8] = []
-        try state.write { piece throws(Failure) in result += piece }
-        return result
-    }
-
     @Test func threadsDoNotChangeTheRun() throws {
         try withFolder { folder in
             let (one, three) = (try trainer(folder, threads: 1), try trainer(folder, threads: 3))
             for _ in 0..<2 { #expect(try one.advance() == three.advance()) }
-            #expect(try bytes(one.state) == bytes(three.state))
+            #expect(try one.state.bytes() == three.state.bytes())
         }
     }
 
@@ -73,13 +67,13 @@ import Testing
             let path = "\(folder)/checkpoint"
             let whole = try trainer(folder, threads: 2)
             for step in 0..<4 {
-                if step == 2 { try Data(bytes(whole.state)).write(to: URL(fileURLWithPath: path)) }
+                if step == 2 { try Data(whole.state.bytes()).write(to: URL(fileURLWithPath: path)) }
                 _ = try whole.advance()
             }
             let resumed = try trainer(folder, threads: 2)
             try resumed.state.read(path: path)
             for _ in 2..<4 { _ = try resumed.advance() }
-            #expect(try bytes(whole.state) == bytes(resumed.state))
+            #expect(try whole.state.bytes() == resumed.state.bytes())
         }
     }
 

@@ -34,10 +34,8 @@ package func keepComponents(_ mesh: TriangleMesh, _ choice: ComponentChoice) -> 
     var order: [Int] = []
     var isSeen = [Bool](repeating: false, count: mesh.vertexCount)
     for t in 0..<mesh.triangleCount {
-        let (a, b, c) = mesh.corners(t)
-        let piece = root(a)
-        let p = Vector3d(mesh.position(a))
-        areas[piece] += (Vector3d(mesh.position(b)) - p).cross(Vector3d(mesh.position(c)) - p).length / 2
+        let piece = root(mesh.corners(t).0)
+        areas[piece] += mesh.areaVector(t).length / 2
         if !isSeen[piece] {
             isSeen[piece] = true
             order.append(piece)

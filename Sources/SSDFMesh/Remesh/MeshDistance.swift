@@ -54,14 +54,16 @@ package struct MeshDistance: Sendable, Equatable {
         let grain = 512
         let parts = (mesh.triangleCount + grain - 1) / grain
         let areas = parallelMap(parts, threads: threads) { part in
-            (part * grain..<min((part + 1) * grain, mesh.triangleCount)).reduce(0.0) { $0 + triangleArea(mesh, $1) }
+            (part * grain..<min((part + 1) * grain, mesh.triangleCount)).reduce(0.0) {
+                $0 + mesh.areaVector($1).length / 2
+            }
         }
         let spacing = (areas.reduce(0, +) / Double(samples)).squareRoot()
         let results = parallelMap(parts, threads: threads) { part -> Part in
             var result = Part()
             var points: [Float] = []
             for t in part * grain..<min((part + 1) * grain, mesh.triangleCount) {
-                let area = triangleArea(mesh, t)
+                let area = mesh.areaVector(t).length / 2
                 let divisions = spacing > 0 ? Int(min(64, max(1, ((2 * area).squareRoot() / spacing).rounded(.up)))) : 1
                 points.removeAll(keepingCapacity: true)
                 let inner = appendSamples(of: mesh, t, divisions: divisions, to: &points)
@@ -85,12 +87,6 @@ package struct MeshDistance: Sendable, Equatable {
             area > 0 ? Float(sum / area) : 0, results.reduce(0) { max($0, $1.maximum) },
             results.reduce(0) { $0 + $1.samples }
         )
-    }
-
-    private static func triangleArea(_ mesh: TriangleMesh, _ t: Int) -> Double {
-        let (a, b, c) = mesh.corners(t)
-        let p = Vector3d(mesh.position(a))
-        return (Vector3d(mesh.position(b)) - p).cross(Vector3d(mesh.position(c)) - p).length / 2
     }
 
     /// The centres of `divisions`² equal parts of a triangle, then its corners. Returns how many centres.

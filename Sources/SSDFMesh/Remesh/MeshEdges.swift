@@ -107,13 +107,6 @@ extension Array where Element: BitwiseCopyable {
 }
 
 extension TriangleMesh {
-    /// Twice the area of a triangle along its normal, in squared mesh units.
-    func areaVector(_ t: Int) -> Vector3d {
-        let (a, b, c) = corners(t)
-        let p = Vector3d(position(a))
-        return (Vector3d(position(b)) - p).cross(Vector3d(position(c)) - p)
-    }
-
     /// The mean of a triangle's corners.
     func centroid(_ t: Int) -> Vector3d {
         let (a, b, c) = corners(t)

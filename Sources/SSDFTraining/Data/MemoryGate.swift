@@ -52,13 +52,7 @@ enum PreparationCost {
     static func making(_ mesh: TriangleMesh, _ settings: PreparationSettings) -> Int {
         let box = mesh.boundingBox
         let scale = VoxelizeOptions.normalizedSide / Double(max(box.longestSide, .leastNormalMagnitude))
-        var area = 0.0
-        for triangle in 0..<mesh.triangleCount {
-            let (a, b, c) = mesh.corners(triangle)
-            let origin = mesh.position(a)
-            area += Double((mesh.position(b) - origin).cross(mesh.position(c) - origin).length) / 2
-        }
-        area *= scale * scale
+        let area = mesh.surfaceArea * scale * scale
         let resolution = Double(settings.resolutions.last ?? 128)
         // No more than the cube itself, however the surface is folded.
         let cube = resolution * resolution * resolution

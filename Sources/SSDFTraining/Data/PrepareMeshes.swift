@@ -143,21 +143,3 @@ package struct PreparationFolder: ~Copyable {
         try replaceFile(file, with: sorted.map { $0.json.description + "\n" }.joined())
     }
 }
-
-/// Replaces a file as a whole, or not at all.
-func replaceFile(_ path: String, with text: String) throws(Failure) {
-    let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
-    let beside = "\(path[..<slash]).\(path[slash...]).\(getpid())\(SampleFolder.suffix)"
-    let temporary = Temporary(path: beside)
-    defer { withExtendedLifetime(temporary) {} }
-    guard let file = fopen(beside, "we") else {
-        throw Failure(.cannotCreate, file: path, "cannot create: \(systemMessage(errno))")
-    }
-    let bytes = Array(text.utf8)
-    let isWritten = fwrite(bytes, 1, bytes.count, file) == bytes.count
-    guard fclose(file) == 0, isWritten, rename(beside, path) == 0 else {
-        let code = errno
-        unlink(beside)
-        throw Failure(.inputOutput, file: path, "cannot write: \(systemMessage(code))")
-    }
-}

@@ -39,23 +39,7 @@ struct SampleFolder: ~Copyable {
     /// - Parameter body: gives its bytes to a sink.
     func write(_ name: String, _ body: (@escaping ByteSink) throws(Failure) -> Void) throws(Failure) -> Int {
         let full = "\(path)/\(name)"
-        guard let file = fopen(full, "wxe") else {
-            throw Failure(.cannotCreate, file: full, "cannot create: \(systemMessage(errno))")
-        }
-        let stream = Unchecked(file)
-        var isOpen = true
-        defer { if isOpen { fclose(file) } }
-        try body { bytes throws(Failure) in
-            guard fwrite(bytes.baseAddress, 1, bytes.count, stream.value) == bytes.count || bytes.isEmpty else {
-                throw Failure(.inputOutput, file: full, "cannot write: \(systemMessage(errno))")
-            }
-        }
-        let size = ftell(file)
-        isOpen = false
-        guard size >= 0, fclose(file) == 0 else {
-            throw Failure(.inputOutput, file: full, "cannot write: \(systemMessage(errno))")
-        }
-        return size
+        return try writeNewFile(full, name: full, body)
     }
 
     /// Gives the folder its name. A folder that is there already stays: equal meshes make equal samples.

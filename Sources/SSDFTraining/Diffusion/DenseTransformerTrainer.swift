@@ -99,11 +99,7 @@ package final class DenseTransformerTrainer: Trainer {
                 place: "\(transformer.name).params.resolution", "\(targets.side)",
                 expected: "a multiple of \(DenseStageNetwork.coarseSide), or no auxiliary loss")
         }
-        recipe =
-            try data?.pictureRecipe(views: config.views, side: encoder.config.size, resolution: 8 * targets.side)
-            ?? PictureSet.Recipe(
-                seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
-                side: encoder.config.size, resolution: 8 * targets.side)
+        recipe = try config.recipe(data: data, side: encoder.config.size, resolution: 8 * targets.side)
         self.data = data
         cachePath = cache
         order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))

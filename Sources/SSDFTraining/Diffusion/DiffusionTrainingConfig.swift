@@ -53,6 +53,14 @@ package struct DiffusionTrainingConfig: Sendable, Equatable {
         }
     }
 
+    /// What the pictures are made from: the samples of a folder, or procedural shapes.
+    /// - Throws: `badData` when the folder lacks what is asked of it.
+    func recipe(data: PreparedData?, side: Int, resolution: Int) throws(Failure) -> PictureSet.Recipe {
+        if let data { return try data.pictureRecipe(views: views, side: side, resolution: resolution) }
+        return PictureSet.Recipe(
+            seed: UInt64(optimization.seed), shapes: shapes, views: views, side: side, resolution: resolution)
+    }
+
     /// Groups of a micro-batch.
     var groups: Int { optimization.batch / group }
 }

@@ -114,12 +114,8 @@ package final class SparseTransformerTrainer: Trainer {
         } else {
             frozen = nil
         }
-        let resolution = 8 * transformer.config.resolution
-        recipe =
-            try data?.pictureRecipe(views: config.views, side: encoder.config.size, resolution: resolution)
-            ?? PictureSet.Recipe(
-                seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
-                side: encoder.config.size, resolution: resolution)
+        recipe = try config.recipe(
+            data: data, side: encoder.config.size, resolution: 8 * transformer.config.resolution)
         self.data = data
         cachePath = cache
         order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))

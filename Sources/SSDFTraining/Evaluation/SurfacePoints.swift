@@ -5,11 +5,7 @@ extension TriangleMesh {
     /// About `count` points, even over the area: triangles at even steps of the area passed, a point of each drawn with a
     /// fixed seed. None without area.
     func surfacePoints(_ count: Int) -> [Vector3f] {
-        let areas = (0..<triangleCount).map { index -> Double in
-            let (a, b, c) = corners(index)
-            let origin = position(a)
-            return Double((position(b) - origin).cross(position(c) - origin).length) / 2
-        }
+        let areas = (0..<triangleCount).map { areaVector($0).length / 2 }
         let step = areas.reduce(0, +) / Double(count)
         guard step > 0 else { return [] }
         var points: [Vector3f] = []

@@ -66,35 +66,7 @@ extension PictureSet {
             } else {
                 try PictureSet(recipe, threads: threads, progress: progress)
             }
-        if let cache { try set.keep(at: cache) }
+        if let cache { try replaceFile(cache) { sink throws(Failure) in try set.write(to: sink) } }
         return set
-    }
-
-    /// Writes the set beside the path and renames it.
-    private func keep(at path: String) throws(Failure) {
-        let beside = "\(path).\(getpid()).partial"
-        let file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard file >= 0 else { throw Failure(.cannotCreate, file: path, "cannot create: \(systemMessage(errno))") }
-        do throws(Failure) {
-            try write { bytes throws(Failure) in
-                var rest = bytes
-                while !rest.isEmpty {
-                    let count = Glibc.write(file, rest.baseAddress, rest.count)
-                    guard count > 0 || errno == EINTR else {
-                        throw Failure(.inputOutput, file: path, "cannot write: \(systemMessage(errno))")
-                    }
-                    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(count, 0)))
-                }
-            }
-        } catch {
-            close(file)
-            unlink(beside)
-            throw error
-        }
-        guard close(file) == 0, rename(beside, path) == 0 else {
-            let code = errno
-            unlink(beside)
-            throw Failure(.inputOutput, file: path, "cannot write: \(systemMessage(code))")
-        }
     }
 }
