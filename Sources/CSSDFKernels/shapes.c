@@ -31,3 +31,19 @@ void ssdf_shape_distances(const float *primitives, size_t count, const float *x,
                           float *distances, size_t points) {
     ssdf_shape_distances_with(ssdf_isa(), primitives, count, x, y, z, distances, points);
 }
+
+void ssdf_shape_trace(const float *primitives, size_t count, const float *origin, const float *x, const float *y,
+                      const float *z, float *t, const float *end, size_t rays, int steps, float tolerance) {
+#if defined(__x86_64__)
+    int isa = ssdf_isa();
+    if (isa == SSDF_ISA_AVX512) {
+        shape_trace_avx512(primitives, count, origin, x, y, z, t, end, rays, steps, tolerance);
+        return;
+    }
+    if (isa == SSDF_ISA_AVX2) {
+        shape_trace_avx2(primitives, count, origin, x, y, z, t, end, rays, steps, tolerance);
+        return;
+    }
+#endif
+    shape_trace_scalar(primitives, count, origin, x, y, z, t, end, rays, steps, tolerance);
+}

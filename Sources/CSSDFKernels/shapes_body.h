@@ -127,6 +127,26 @@ static void N(shape_distances)(const float *primitives, size_t count, const floa
     N(store_some)(distances + i, d, n);
 }
 
+// Sphere tracing (Hart, 1996): a packet goes on until each of its rays is near the surface or past its end.
+static void N(shape_trace)(const float *primitives, size_t count, const float *origin, const float *x, const float *y,
+                           const float *z, float *t, const float *end, size_t rays, int steps, float tolerance) {
+    for (size_t i = 0; i < rays; i += LANES) {
+        size_t n = rays - i < LANES ? rays - i : LANES;
+        V dx = N(load_some)(x + i, n, 0), dy = N(load_some)(y + i, n, 0), dz = N(load_some)(z + i, n, 0);
+        V at = N(load_some)(t + i, n, 1), last = N(load_some)(end + i, n, 0);
+        VI open = at <= last, hit = at != at;
+        for (int step = 0; step < steps && __builtin_reduce_or(open); step++) {
+            V d = N(shape)(primitives, count, N(splat)(origin[0]) + at * dx, N(splat)(origin[1]) + at * dy,
+                           N(splat)(origin[2]) + at * dz);
+            at = N(select)(open, at + d, at);
+            VI met = open & (d < N(splat)(tolerance));
+            hit |= met;
+            open &= ~met & (at <= last);
+        }
+        N(store_some)(t + i, N(select)(hit, at, N(splat)(-1)), n);
+    }
+}
+
 #undef JOIN2
 #undef JOIN
 #undef N

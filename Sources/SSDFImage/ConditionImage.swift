@@ -3,7 +3,8 @@ import SSDFCore
 /// A picture as the image encoder is given it: the object on white, centred, 518 pixels a side, with its matte.
 ///
 /// The steps and their rounding are those that the released networks were trained with (SPEC §10): crop to the matte,
-/// white behind it, pad to a square, resize, pad by 16 pixels, resize again.
+/// white behind it, pad to a square, resize, pad by 16 pixels, resize again. Of smaller pictures the margin is smaller in
+/// proportion.
 package struct ConditionImage: Sendable, Equatable {
     package let side: Int
     /// `[side, side, 3]`
@@ -36,8 +37,9 @@ package struct ConditionImage: Sendable, Equatable {
         }
         for round in 0..<2 {
             if round == 1 {
-                square = square.padded(by: 16, fill: 255)
-                matte = matte.padded(by: 16, fill: 0)
+                let margin = (16 * side + 259) / 518
+                square = square.padded(by: margin, fill: 255)
+                matte = matte.padded(by: margin, fill: 0)
             }
             square = square.smoothly(resizedTo: side)
             matte = matte.nearest(resizedTo: side)

@@ -26,6 +26,7 @@ package protocol Backend: Sendable {
     func fill(_ y: Tensor, with value: Float)
     func copy(_ x: Tensor, into y: Tensor)
     func elementLoss(_ loss: ElementLoss, _ x: Tensor, _ target: Tensor, values: Tensor, slopes: Tensor)
+    func addUp(_ parts: [[Tensor?]], into totals: [Tensor])
 
     // Norms and softmax
     func layerNorm(

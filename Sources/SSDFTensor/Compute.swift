@@ -64,6 +64,14 @@ package final class Compute {
         return loss.elements[0]
     }
 
+    /// Runs `body` without recording: what it returns is a constant to whatever follows.
+    package func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let outer = tape
+        tape = nil
+        defer { tape = outer }
+        return try body()
+    }
+
     /// Runs `body` without keeping what its gradient needs, and runs it again when the gradient comes: less memory for
     /// one more forward pass.
     ///

@@ -139,6 +139,14 @@ package final class Storage: @unchecked Sendable {
         pool = nil
     }
 
+    /// The memory of another storage that no pool counts, with derived forms of its own.
+    init(sharing other: Storage) {
+        precondition(other.pool == nil, "a pool would lend the memory again")
+        block = other.block
+        count = other.count
+        pool = nil
+    }
+
     /// The elements, to read and write. Where a device has newer ones they are fetched first.
     package var pointer: UnsafeMutablePointer<Float> {
         if let mirror = block.mirror { mirror.lend(block, toWrite: true) }

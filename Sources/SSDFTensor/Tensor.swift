@@ -74,6 +74,14 @@ package struct Tensor: Sendable {
             shape: [range.count] + shape.dropFirst(), storage: storage, offset: offset + range.lowerBound * columns)
     }
 
+    /// A tensor of the elements from `start` on in the same memory: one of many that lie in a row, so that all can be
+    /// worked on at once. Outside any tape.
+    /// - Precondition: the tensor has memory of its own rather than a pool's.
+    package func part(from start: Int, shape: [Int]) -> Tensor {
+        precondition(start >= 0 && start + shape.reduce(1, *) <= count, "\(shape) from \(start) of \(self.shape)")
+        return Tensor(shape: shape, storage: Storage(sharing: storage), offset: offset + start)
+    }
+
     /// The same contents without a variable: gradients stop here.
     package var detached: Tensor {
         var copy = self

@@ -17,8 +17,7 @@ import Testing
         """
 
     private func trainer(threads: Int) throws -> AutoencoderTrainer {
-        let file = try TrainingFile(yaml: Self.yaml)
-        return try AutoencoderTrainer(file.vae, model: file.vaeModel, fingerprint: "test", threads: threads)
+        try AutoencoderTrainer(TrainingFile(yaml: Self.yaml), threads: threads)
     }
 
     private func bytes(_ trainer: AutoencoderTrainer) throws -> [UInt8] {
@@ -55,8 +54,8 @@ import Testing
         let path = "/tmp/ssdf-training-\(UInt64.random(in: 0...UInt64.max)).checkpoint"
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Data(bytes(trainer(threads: 1))).write(to: URL(fileURLWithPath: path))
-        let file = try TrainingFile(yaml: Self.yaml)
-        let other = try AutoencoderTrainer(file.vae, model: file.vaeModel, fingerprint: "other", threads: 1)
+        let yaml = Self.yaml.replacingOccurrences(of: "seed: 4", with: "seed: 5")
+        let other = try AutoencoderTrainer(TrainingFile(yaml: yaml), threads: 1)
         #expect(throws: Failure.self) { try other.state.read(path: path) }
     }
 
@@ -71,14 +70,13 @@ import Testing
     @Test func unknownKeysAreNamed() {
         let text = Self.yaml.replacingOccurrences(of: "batch: 3", with: "batches: 3")
         #expect {
-            _ = try TrainingFile(yaml: text)
+            _ = try AutoencoderTrainer(TrainingFile(yaml: text), threads: 1)
         } throws: { "\($0)".contains("training.vae.batches") }
     }
 
     /// Recording takes another way through the decoder than inference: over the parents instead of the children.
     @Test func recordedForwardEqualsPlainForward() throws {
-        let file = try TrainingFile(yaml: Self.yaml)
-        let network = try AutoencoderNetwork(file.vaeModel, .random(seed: 3))
+        let network = try AutoencoderNetwork(trainer(threads: 1).model, .random(seed: 3))
         let band = BandSamples(ProceduralShapes(seed: 1).shape(2, .training).shape, resolution: 32)
         let sample = try AutoencoderSample(band)
         let compute = Compute(threads: 1)
@@ -95,9 +93,8 @@ import Testing
 
     /// The gradient of the whole loss against central differences along random directions of all weights at once.
     @Test func gradientOfTheNetworkAgreesWithDifferences() throws {
-        let file = try TrainingFile(yaml: Self.yaml)
         let source = ParameterSource.random(seed: 8)
-        let network = try AutoencoderNetwork(file.vaeModel, source)
+        let network = try AutoencoderNetwork(trainer(threads: 1).model, source)
         let parameters = source.registry.parameters
         let sample = try AutoencoderSample(
             BandSamples(ProceduralShapes(seed: 2).shape(5, .training).shape, resolution: 32), sharpEdges: 1)

@@ -35,6 +35,13 @@ void ssdf_shape_distances_with(int isa, const float *_Nonnull primitives, size_t
                                const float *_Nonnull y, const float *_Nonnull z, float *_Nonnull distances,
                                size_t points);
 
+// Follows rays from one origin to the shape's surface. t[i] is where ray i begins, along its unit direction, and end[i]
+// where it ends; t[i] becomes where the ray comes nearer than `tolerance`, or −1 when it does not in `steps` steps. Rays
+// next to each other go together, so they should be neighbours in the picture.
+void ssdf_shape_trace(const float *_Nonnull primitives, size_t count, const float *_Nonnull origin,
+                      const float *_Nonnull x, const float *_Nonnull y, const float *_Nonnull z, float *_Nonnull t,
+                      const float *_Nonnull end, size_t rays, int steps, float tolerance);
+
 #ifdef __cplusplus
 }
 #endif

@@ -78,7 +78,7 @@ package struct ConfigNode: Sendable {
     }
 
     /// The type of an unquoted scalar.
-    private static func resolve(_ text: String) -> Value {
+    static func resolve(_ text: String) -> Value {
         switch text {
         case "", "~", "null", "Null", "NULL": return .null
         case "true", "True", "TRUE", "yes", "Yes", "on", "On": return .bool(true)

@@ -99,8 +99,26 @@ package struct DenseDiffusionTransformer: Sendable {
         _ x: Tensor, t: [Float], condition: Tensor, _ compute: Compute,
         observe: (_ block: Int, Tensor) -> Void = { _, _ in }
     ) -> Tensor {
-        let (items, tokens) = (x.shape[0], config.tokenCount)
-        precondition(t.count == items && condition.shape[0] == items, "one timestep and one condition an item")
+        let y = velocity(
+            patched(x, inverse: false, channels: config.inChannels, compute), t: t, condition: condition, compute,
+            observe: observe)
+        return patched(y, inverse: true, channels: config.outChannels, compute)
+    }
+
+    /// The velocity of patches, which gradients flow through.
+    /// - Parameters:
+    ///   - patches: `[B · tokens, in · p³]`: rows in the order of the patches, each channel by channel, the place in a
+    ///     patch varying fastest.
+    ///   - t: one timestep an item, 0 … 1000.
+    ///   - condition: `[B, L, ctx]`
+    /// - Returns: `[B · tokens, out · p³]`
+    package func velocity(
+        _ patches: Tensor, t: [Float], condition: Tensor, _ compute: Compute,
+        observe: (_ block: Int, Tensor) -> Void = { _, _ in }
+    ) -> Tensor {
+        let (items, tokens) = (t.count, config.tokenCount)
+        precondition(
+            patches.rows == items * tokens && condition.shape[0] == items, "one timestep and one condition an item")
         let embedded = time(t, compute)
         let mixed = modulation.map { $0(compute.apply(.silu, embedded), compute) } ?? embedded
         let layout = (0..<items).map { $0 * tokens..<($0 + 1) * tokens }
@@ -114,14 +132,13 @@ package struct DenseDiffusionTransformer: Sendable {
         let batch = RowMap(Buffer((0..<items * tokens).map { Int32($0 / tokens) }), targets: items)
         let places = RowMap(Buffer((0..<items * tokens).map { Int32($0 % tokens) }), targets: tokens)
         var h = compute.add(
-            input(patched(x, inverse: false, channels: config.inChannels, compute), compute),
+            input(patches, compute),
             compute.gather(position.value, places))
         for (index, block) in blocks.enumerated() {
             h = block(h, time: mixed, context: context, layout: layout, batch: batch, plans: plans, compute)
             observe(index, h)
         }
-        let y = output(compute.layerNorm(h, epsilon: 1e-5), compute)
-        return patched(y, inverse: true, channels: config.outChannels, compute)
+        return output(compute.layerNorm(h, epsilon: 1e-5), compute)
     }
 
     /// Volumes `[B, C, R, R, R]` to tokens `[B · tokens, C · p³]`, the place in a patch varying fastest; or back.

@@ -102,19 +102,22 @@ package struct ImageEncoder: Sendable {
             patched(images, across: across, compute),
             compute.reshape(patchWeight.value, [channels, 3 * config.patchSize * config.patchSize]),
             bias: patchBias.value)
-        let used = positionEmbedding(across: across)
+        let used = positionEmbedding(across: across, compute)
         observe("pos_embed_used", used)
+        // A row a token of one picture, the patches still empty but for their positions; then a copy a picture.
+        let places = compute.reshape(used, [1 + patches, channels])
+        let first = compute.add(
+            compute.reshape(classToken.value, [1, channels]), compute.rows(places, 0..<1))
+        var rows = [first]
+        if let registers { rows.append(compute.reshape(registers.value, [config.registerTokens, channels])) }
+        let table = compute.stack(rows + [compute.rows(places, 1..<1 + patches)])
         let tokens = leadingTokens + patches
-        let x = compute.empty([items * tokens, channels])
-        for item in 0..<items {
-            let rows = x.pointer + item * tokens * channels
-            for c in 0..<channels { rows[c] = classToken.value.pointer[c] + used.pointer[c] }
-            if let registers { (rows + channels).update(from: registers.value.pointer, count: registers.value.count) }
-            let first = rows + leadingTokens * channels
-            let source = embedded.pointer + item * patches * channels
-            for index in 0..<patches * channels { first[index] = source[index] + used.pointer[channels + index] }
-        }
-        withExtendedLifetime(embedded) {}
+        let leading = leadingTokens
+        let copies = RowMap(Buffer((0..<items * tokens).map { Int32($0 % tokens) }), targets: tokens)
+        let targets = RowMap(
+            Buffer((0..<items * patches).map { Int32($0 / patches * tokens + leading + $0 % patches) }),
+            targets: items * tokens)
+        let x = compute.add(compute.scatterAdd(embedded, targets), compute.gather(table, copies))
         let shape = [items, tokens, channels]
         observe("tokens_in", compute.reshape(x, shape))
         let layout = (0..<items).map { $0 * tokens..<($0 + 1) * tokens }
@@ -149,8 +152,8 @@ package struct ImageEncoder: Sendable {
     }
 
     /// The positions for a grid of `across` patches a side, `[1, 1 + across², C]`: as they are, or the patches' resized
-    /// by antialiased bicubic interpolation.
-    private func positionEmbedding(across: Int) -> Tensor {
+    /// by antialiased bicubic interpolation, which no gradient passes.
+    private func positionEmbedding(across: Int, _ compute: Compute) -> Tensor {
         let (grid, channels) = (config.gridSide, config.embedDim)
         guard across != grid else { return positions.value }
         let y = Tensor(repeating: 0, shape: [1, 1 + across * across, channels])

@@ -94,6 +94,18 @@ package final class DeviceBackend: Backend {
         device.pointee.copy(write(y), read(x), x.count * MemoryLayout<Float>.stride)
     }
 
+    package func addUp(_ parts: [[Tensor?]], into totals: [Tensor]) {
+        for (number, part) in parts.enumerated() {
+            let copies = zip(part, totals).compactMap { tensor, total -> ssdf_device_copy? in
+                if tensor == nil, number > 0 { return nil }
+                return ssdf_device_copy(
+                    from: tensor.map { read($0) }, to: number > 0 ? change(total) : write(total), count: total.count)
+            }
+            device.pointee.copy_all(copies, copies.count, number > 0 ? 1 : 0)
+        }
+        if parts.isEmpty { for total in totals { fill(total, with: 0) } }
+    }
+
     package func elementLoss(_ loss: ElementLoss, _ x: Tensor, _ target: Tensor, values: Tensor, slopes: Tensor) {
         let (kind, delta): (ssdf_device_loss, Float) =
             switch loss {

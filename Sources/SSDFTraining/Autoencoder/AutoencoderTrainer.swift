@@ -29,21 +29,6 @@ package struct AutoencoderNetwork: Sendable {
     }
 }
 
-/// What a step of training found, means over the batch.
-package struct AutoencoderStep: Sendable {
-    package var step = 0
-    package var loss = 0.0
-    /// Mean difference at the voxels of the input, in half widths of the band.
-    package var input = 0.0
-    /// The same at the voxels that decoding makes beside them.
-    package var extra = 0.0
-    package var divergence = 0.0
-    package var gradientNorm = 0.0
-    package var rate = 0.0
-    /// Latent tokens of the batch.
-    package var tokens = 0
-}
-
 /// Trains a sparse SDF auto-encoder on procedural shapes.
 ///
 /// The loss of a sample is the mean absolute difference over its input voxels, plus that over the other voxels which
@@ -51,98 +36,101 @@ package struct AutoencoderStep: Sendable {
 /// state and its number alone.
 ///
 /// Source: Wu et al., "Direct3D-S2: Gigascale 3D Generation Made Easy with Spatial Sparse Attention", 2025, §3.1.
-package final class AutoencoderTrainer {
+package final class AutoencoderTrainer: Trainer {
     package let config: AutoencoderTrainingConfig
     package let model: SparseSDFVAEConfig
     package let state: TrainingState
+    private let component: (name: String, node: ConfigNode)
     private let gradients: BatchGradients<AutoencoderNetwork>
-    private let schedule: LearningRateSchedule
     private let shapes: ProceduralShapes
 
-    /// - Throws: `badData` when the widths do not fit together.
+    package var name: String { "vae" }
+    package var steps: Int { config.optimization.steps }
+
+    /// - Throws: `badData` when the configuration has no sparse auto-encoder, or its widths do not fit together.
     package init(
-        _ config: AutoencoderTrainingConfig, model: SparseSDFVAEConfig, fingerprint: String, threads: Int
+        _ file: TrainingFile, threads: Int, reduction: any GradientReduction = SingleProcess()
     ) throws(Failure) {
+        var section = try file.section("vae")
+        let config = try AutoencoderTrainingConfig(&section)
+        let found = try file.component("SparseSDFVAE") {
+            if case .sparseVAE(let config) = $0 { config } else { nil }
+        }
+        let model = found.config
         self.config = config
         self.model = model
+        component = (found.name, file.components[found.name]!)
         gradients = try BatchGradients(
-            batch: config.batch, threads: threads, source: .random(seed: UInt64(config.seed))
+            groups: config.optimization.batch, accumulation: config.optimization.accumulation, threads: threads,
+            reduction: reduction, source: .random(seed: UInt64(config.optimization.seed))
         ) { source throws(Failure) in try AutoencoderNetwork(model, source) }
-        var options = AdamW.Options()
-        options.beta1 = Float(config.beta1)
-        options.beta2 = Float(config.beta2)
-        options.weightDecay = Float(config.weightDecay)
-        state = TrainingState(
-            parameters: gradients.parameters, options: options, decay: config.average, fingerprint: fingerprint)
-        schedule = LearningRateSchedule(
-            peak: config.learningRate, warmup: config.warmup, total: config.steps,
-            last: config.learningRate * config.lastRate)
-        shapes = ProceduralShapes(seed: UInt64(config.seed))
+        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "vae"))
+        shapes = ProceduralShapes(seed: UInt64(config.optimization.seed))
     }
 
-    package var parameterCount: Int { gradients.parameters.reduce(0) { $0 + $1.value.count } }
-
-    private struct Told: Sendable {
-        var loss: Double
-        var input: Double
-        var extra: Double
-        var divergence: Double
+    package var components: [TrainedComponent] {
+        [TrainedComponent(name: component.name, node: component.node, prefix: "")]
     }
 
     /// Takes the next step.
-    package func advance() throws -> AutoencoderStep {
+    package func advance() throws -> StepRecord {
         let step = state.step
-        let samples = try batchSamples(step: step)
-        // The long ones first, so that no thread is left with one at the end.
-        let order = samples.indices.sorted {
-            (samples[$0].brickCount, $1) > (samples[$1].brickCount, $0)
+        let (config, batch) = (config, config.optimization.batch)
+        var told: [[Double]] = []
+        for microBatch in gradients.microBatches {
+            let first = step * config.optimization.samples + microBatch * batch
+            let samples = try batchSamples(first: first, step: step)
+            // The long ones first, so that no thread is left with one at the end.
+            let order = samples.indices.sorted {
+                (samples[$0].brickCount, $1) > (samples[$1].brickCount, $0)
+            }
+            told += try gradients.add(microBatch: microBatch, order: order) { index, network, compute in
+                let sample = samples[index]
+                let h = network.encoder(sample.input, compute)
+                precondition(h.count == sample.brickCount, "a latent a brick")
+                let posterior = DiagonalGaussian(h.features, compute)
+                let noise = Self.noise(
+                    posterior.mean.shape, seed: UInt64(config.optimization.seed),
+                    stream: UInt64(first + index) | 1 << 61)
+                let values = network.decoded(h.with(posterior.sample(noise: noise, compute)), compute)
+                let difference = compute.absoluteError(values, sample.target, weights: sample.weights)
+                let divergence = compute.gaussianDivergence(
+                    mean: posterior.mean, logVariance: posterior.logVariance)
+                let loss = compute.add(difference, divergence, scale: Float(config.divergence))
+                let input = Self.inputError(values, sample)
+                return (
+                    loss,
+                    [
+                        Double(loss.pointer[0]), input, Double(difference.pointer[0]) - input,
+                        Double(divergence.pointer[0]), Double(sample.brickCount),
+                    ]
+                )
+            }
         }
-        let (config, batch) = (config, config.batch)
-        let told = try gradients.run(order: order) { index, network, compute in
-            let sample = samples[index]
-            let h = network.encoder(sample.input, compute)
-            precondition(h.count == sample.brickCount, "a latent a brick")
-            let posterior = DiagonalGaussian(h.features, compute)
-            let noise = Self.noise(
-                posterior.mean.shape, seed: UInt64(config.seed), stream: UInt64(step * batch + index) | 1 << 61)
-            let values = network.decoded(h.with(posterior.sample(noise: noise, compute)), compute)
-            let difference = compute.absoluteError(values, sample.target, weights: sample.weights)
-            let divergence = compute.gaussianDivergence(mean: posterior.mean, logVariance: posterior.logVariance)
-            let loss = compute.add(difference, divergence, scale: Float(config.divergence))
-            let input = Self.inputError(values, sample)
-            return (
-                loss,
-                Told(
-                    loss: Double(loss.pointer[0]), input: input, extra: Double(difference.pointer[0]) - input,
-                    divergence: Double(divergence.pointer[0]))
-            )
-        }
-        var result = AutoencoderStep()
+        gradients.finish()
+        var result = StepRecord()
         result.step = step + 1
-        for part in told {
-            result.loss += part.loss / Double(batch)
-            result.input += part.input / Double(batch)
-            result.extra += part.extra / Double(batch)
-            result.divergence += part.divergence / Double(batch)
-        }
-        result.tokens = samples.reduce(0) { $0 + $1.brickCount }
-        result.rate = schedule.rate(at: step)
-        result.gradientNorm = state.optimizer.gradientNorm(gradients.compute)
-        state.optimizer.step(
-            rate: Float(result.rate),
-            gradientScale: AdamW.clipScale(norm: result.gradientNorm, limit: config.clip), gradients.compute)
-        state.average.update(from: gradients.weights, gradients.compute)
+        func sum(_ index: Int) -> Double { told.reduce(0) { $0 + $1[index] } }
+        let count = Double(told.count)
+        result.loss = sum(0) / count
+        // Mean differences in half widths of the band: at the voxels of the input, and at those that decoding makes
+        // beside them.
+        result.parts = [
+            .init("input", sum(1) / count), .init("extra", sum(2) / count), .init("divergence", sum(3) / count),
+            .init("tokens", sum(4)),
+        ]
+        (result.gradientNorm, result.rate) = state.advance(config.optimization, gradients.compute)
         return result
     }
 
-    /// The samples of a step: shapes numbered through, each seen once.
-    private func batchSamples(step: Int) throws -> [AutoencoderSample] {
+    /// The samples of a micro-batch: shapes numbered through, each seen once.
+    private func batchSamples(first: Int, step: Int) throws -> [AutoencoderSample] {
         let (config, shapes, resolution) = (config, shapes, 8 * model.resolution)
-        let isCropped = config.crop > 0 && Double(step) < config.cropShare * Double(config.steps)
-        let results = parallelMap(config.batch, threads: gradients.threads) { index in
+        let isCropped = config.crop > 0 && Double(step) < config.cropShare * Double(config.optimization.steps)
+        let results = parallelMap(config.optimization.batch, threads: gradients.threads) { index in
             Result<AutoencoderSample, any Error> {
-                let number = step * config.batch + index
-                var generator = Philox(seed: UInt64(config.seed), stream: UInt64(number) | 1 << 60)
+                let number = first + index
+                var generator = Philox(seed: UInt64(config.optimization.seed), stream: UInt64(number) | 1 << 60)
                 let isRotated = generator.uniform() < config.rotated
                 let (_, shape) = isRotated ? shapes.rotatedShape(number, .training) : shapes.shape(number, .training)
                 let band = BandSamples(shape, resolution: resolution)

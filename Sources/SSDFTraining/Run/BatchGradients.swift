@@ -2,100 +2,126 @@ import SSDFCore
 import SSDFNeural
 import SSDFTensor
 
-/// The gradient of a batch, its samples shared out over threads.
+/// The gradient of a step: micro-batches one after the other, each cut into groups of samples that are shared out over
+/// threads.
 ///
-/// Each sample has a copy of the network whose parameters share the weights' memory but gather gradients of their own;
-/// these are added in the order of the samples. So the sum does not depend on the number of threads, and samples, unlike
+/// Each group has a copy of the network whose parameters share the weights' memory but gather gradients of their own;
+/// these are added in the order of the groups. So the sum does not depend on the number of threads, and groups, unlike
 /// the rows of one, are work that needs no waiting in between.
+///
+/// All weights lie in one block of memory, those that decay first, and so do their gradients: what is done to each
+/// number of them is one parallel loop, not one a tensor.
 package final class BatchGradients<Network: Sendable> {
     /// The network that inference and the optimiser see.
     package let network: Network
     /// The parameters of `network`.
     package let parameters: [Parameter]
+    /// The memory behind the parameters.
+    package let weights: FlatParameters
     package let threads: Int
+    /// Micro-batches of a step, on all processes together.
+    package let accumulation: Int
+    package let reduction: any GradientReduction
     /// For work on the weights, and for networks run outside training.
     package let compute: Compute
     private let copies: [(network: Network, parameters: [Parameter])]
     private let workers: [Compute]
+    private let total: Tensor
+    /// A micro-batch's gradient, where it is not the total.
+    private let own: Tensor?
 
     /// - Parameters:
-    ///   - batch: samples of a step.
+    ///   - groups: of a micro-batch.
+    ///   - accumulation: micro-batches of a step: a multiple of the processes.
     ///   - make: the network, its parameters from the source.
     ///   - source: of the weights to start with.
     package init(
-        batch: Int, threads: Int, source: ParameterSource, make: (ParameterSource) throws(Failure) -> Network
+        groups: Int, accumulation: Int = 1, threads: Int, reduction: any GradientReduction = SingleProcess(),
+        source: ParameterSource, make: (ParameterSource) throws(Failure) -> Network
     ) throws(Failure) {
-        network = try make(source)
-        parameters = source.registry.parameters
-        var tensors: [String: Tensor] = [:]
-        for parameter in parameters { tensors[parameter.name] = parameter.value.detached }
+        guard accumulation % reduction.count == 0 else {
+            throw .badData(
+                place: "accumulation", "\(accumulation) micro-batches a step on \(reduction.count) processes",
+                expected: "a multiple of the processes")
+        }
+        _ = try make(source)
+        weights = FlatParameters(source.registry.parameters)
+        let own = ParameterSource(tensors: weights.tensors)
+        network = try make(own)
+        parameters = own.registry.parameters
         var copies: [(Network, [Parameter])] = []
-        for _ in 0..<batch {
-            let shared = ParameterSource(tensors: tensors)
+        for _ in 0..<groups {
+            let shared = ParameterSource(tensors: weights.tensors)
             copies.append((try make(shared), shared.registry.parameters))
         }
         self.copies = copies
         self.threads = threads
+        self.accumulation = accumulation
+        self.reduction = reduction
         compute = Compute(threads: threads)
-        let count = min(threads, batch)
-        // Threads that find no sample left help with the operations of those that are not done.
-        let inner = threads > 1 && batch < 4 * threads ? max(2, (threads + count - 1) / count) : 1
+        let count = min(threads, groups)
+        // Threads that find no group left help with the operations of those that are not done.
+        let inner = threads > 1 && groups < 4 * threads ? max(2, (threads + count - 1) / count) : 1
         workers = (0..<count).map { _ in Compute(threads: count == 1 ? threads : inner) }
+        total = Tensor(repeating: 0, shape: weights.all.shape)
+        self.own = accumulation > 1 ? Tensor(repeating: 0, shape: weights.all.shape) : nil
     }
 
-    package var batch: Int { copies.count }
-    /// The weights with their variables, in the order of `parameters`.
-    package var weights: [Tensor] { parameters.map(\.value) }
+    package var groups: Int { copies.count }
 
-    /// Sets the gradients of `weights` to the mean over the batch and returns what `loss` says of each sample.
+    /// The numbers of this process's micro-batches of a step.
+    package var microBatches: [Int] { Array(stride(from: reduction.rank, to: accumulation, by: reduction.count)) }
+
+    /// Adds the gradient of a micro-batch, and returns what `loss` says of each group, those of all processes in the
+    /// order of micro-batches.
     /// - Parameters:
-    ///   - order: the samples, those with the most work first.
-    ///   - loss: the loss of sample i and whatever is to be told about it.
-    package func run<Report: Sendable>(
-        order: [Int], _ loss: @Sendable (_ sample: Int, Network, Compute) throws -> (Tensor, Report)
-    ) throws -> [Report] {
+    ///   - order: the groups, those with the most work first.
+    ///   - loss: the mean loss of a group's samples, and numbers to be told about it, as many for every group.
+    package func add(
+        microBatch: Int, order: [Int]? = nil,
+        _ loss: @Sendable (_ group: Int, Network, Compute) throws -> (Tensor, [Double])
+    ) throws -> [[Double]] {
         let shared = Unchecked((copies, workers))
-        let scale = 1 / Float(batch)
-        let count = batch
-        let results = parallelBatch(count, threads: workers.count) { worker, place -> Result<Report, any Error> in
+        let scale = 1 / Float(groups * accumulation)
+        let count = groups
+        let order = order ?? Array(0..<count)
+        let results = parallelBatch(count, threads: workers.count) { worker, place -> Result<[Double], any Error> in
             let (copies, workers) = shared.value
-            let sample = order[place]
+            let group = order[place]
             let compute = workers[worker]
             return Result {
-                var report: Report?
+                var told: [Double] = []
                 _ = try compute.differentiate(scale: scale) {
-                    let (value, told) = try loss(sample, copies[sample].network, compute)
-                    report = told
+                    let (value, numbers) = try loss(group, copies[group].network, compute)
+                    told = numbers
                     return value
                 }
-                return report!
+                return told
             }
         }
-        gatherGradients()
-        var reports = [Report?](repeating: nil, count: count)
-        for (place, result) in results.enumerated() { reports[order[place]] = try result.get() }
-        return reports.map { $0! }
+        var told = [[Double]](repeating: [], count: count)
+        for (place, result) in results.enumerated() { told[order[place]] = try result.get() }
+        try gatherGradients(isFirst: microBatch < reduction.count)
+        guard reduction.count > 1 else { return told }
+        let width = told[0].count
+        let all = try reduction.gather(told.flatMap { $0 })
+        return stride(from: 0, to: all.count, by: max(width, 1)).map { Array(all[$0..<$0 + width]) }
     }
 
+    /// Gives the weights their gradients: the mean over the step's samples.
+    package func finish() { weights.receive(total) }
+
     /// Adds the copies' gradients up in order.
-    private func gatherGradients() {
-        for (index, parameter) in parameters.enumerated() {
-            var sum: Tensor?
-            for copy in copies {
-                guard let variable = copy.parameters[index].value.variable, let gradient = variable.gradient else {
-                    continue
-                }
-                if let sum {
-                    compute.backend.add(sum, gradient, scale: 1, broadcast: .same, into: sum)
-                } else {
-                    let start = compute.empty(parameter.value.shape)
-                    compute.backend.affine(gradient, scale: 1, shift: 0, into: start)
-                    sum = start
-                }
-                variable.reset()
-            }
-            if let sum { parameter.value.variable?.receive(sum) }
+    private func gatherGradients(isFirst: Bool) throws {
+        let target = own ?? total
+        compute.backend.addUp(
+            copies.map { $0.parameters.map(\.gradient) }, into: weights.parts(of: target))
+        for copy in copies {
+            for parameter in copy.parameters { parameter.value.variable?.reset() }
         }
+        guard let own else { return }
+        try reduction.add(
+            own.elements, to: UnsafeMutableBufferPointer(start: total.pointer, count: total.count), isFirst: isFirst)
     }
 }
 

@@ -11,20 +11,54 @@ package final class TrainingState {
     package let average: MovingAverage
     /// Identifies the configuration: a run goes on only with the one that it was started with.
     package let fingerprint: String
+    private let weights: FlatParameters
 
-    package init(parameters: [Parameter], options: AdamW.Options, decay: Double, fingerprint: String) {
+    /// - Parameters:
+    ///   - parameters: the network's, whose values lie in `weights`.
+    ///   - decay: of the moving average.
+    package init(
+        parameters: [Parameter], weights: FlatParameters, options: AdamW.Options, decay: Double, fingerprint: String
+    ) {
         self.parameters = parameters
-        optimizer = AdamW(parameters.map(\.value), options: options)
-        average = MovingAverage(parameters.map(\.value), decay: decay)
+        self.weights = weights
+        optimizer = AdamW(weights.halves, options: options)
+        average = MovingAverage(weights.halves, decay: decay)
         self.fingerprint = fingerprint
+    }
+
+    /// The state of a network whose gradients are gathered in batches.
+    package convenience init<Network>(
+        _ gradients: BatchGradients<Network>, _ config: OptimizationConfig, fingerprint: String
+    ) {
+        self.init(
+            parameters: gradients.parameters, weights: gradients.weights, options: config.optimizer,
+            decay: config.average, fingerprint: fingerprint)
+    }
+
+    /// Moves the weights by the gradients they were given, and the average after them.
+    /// - Returns: the gradient's norm and the rate.
+    package func advance(_ config: OptimizationConfig, _ compute: Compute) -> (norm: Double, rate: Double) {
+        let rate = config.schedule.rate(at: step)
+        let norm = optimizer.gradientNorm(compute)
+        optimizer.step(
+            rate: Float(rate), gradientScale: AdamW.clipScale(norm: norm, limit: config.clip), compute)
+        for parameter in parameters { parameter.value.noteChange() }
+        average.update(from: weights.halves, compute)
+        return (norm, rate)
+    }
+
+    /// The averaged weights by the names of their parameters.
+    package var averages: [(name: String, tensor: Tensor)] {
+        zip(parameters, weights.parts(of: average.averages)).map { ($0.name, $1) }
     }
 
     package var step: Int { optimizer.stepCount }
 
     private var parts: [(name: String, tensors: [Tensor])] {
         [
-            ("weight", parameters.map(\.value)), ("first", optimizer.firstMoments),
-            ("second", optimizer.secondMoments), ("average", average.averages),
+            ("weight", parameters.map(\.value)), ("first", weights.parts(of: optimizer.firstMoments)),
+            ("second", weights.parts(of: optimizer.secondMoments)),
+            ("average", weights.parts(of: average.averages)),
         ]
     }
 
@@ -71,10 +105,14 @@ package final class TrainingState {
         average.stepCount = averageStep
     }
 
-    /// Writes the averaged weights as a network's file.
-    package func writeAverages(type: ElementType, metadata: [String: String] = [:], to sink: ByteSink) throws(Failure) {
+    /// Writes the averaged weights whose names begin with `prefix` as a network's file, without the prefix.
+    package func writeAverages(
+        prefix: String = "", type: ElementType, metadata: [String: String] = [:], to sink: ByteSink
+    ) throws(Failure) {
         var tensors: [String: Tensor] = [:]
-        for (parameter, tensor) in zip(parameters, average.averages) { tensors[parameter.name] = tensor }
+        for (name, tensor) in averages where name.hasPrefix(prefix) {
+            tensors[String(name.dropFirst(prefix.count))] = tensor
+        }
         try writeTensors(tensors, type: type, metadata: metadata, to: sink)
     }
 }

@@ -1,0 +1,303 @@
+import SSDFCore
+import SSDFNeural
+import SSDFTensor
+
+/// The networks of the dense stage that learn together.
+package struct DenseStageNetwork: Sendable {
+    package let encoder: ImageEncoder
+    package let transformer: DenseDiffusionTransformer
+    /// Coarse cells from the mean of the picture's tokens: for training alone.
+    let head: Linear?
+
+    /// Cells along a side of what the head predicts.
+    static var coarseSide: Int { 8 }
+
+    package init(
+        _ source: ParameterSource, encoder: DinoEncoderConfig, transformer: DenseDiTConfig, hasHead: Bool
+    ) throws(Failure) {
+        self.encoder = try ImageEncoder(source.scoped("encoder"), encoder)
+        self.transformer = try DenseDiffusionTransformer(source.scoped("transformer"), transformer)
+        let coarse = Self.coarseSide
+        head =
+            hasHead
+            ? try Linear(source.scoped("head"), inputs: encoder.embedDim, outputs: coarse * coarse * coarse) : nil
+    }
+}
+
+/// Trains the dense stage, from a picture to the cells that hold the surface: the transformer, and with it the image
+/// encoder.
+///
+/// A head on the mean of the picture's tokens, which is not kept, predicts coarse cells from the first step on: without
+/// it the encoder learns nothing until the transformer has learned to ask.
+///
+/// Source: Wu et al., "Direct3D-S2", 2025, §3.3; Esser et al., "Scaling Rectified Flow Transformers", 2024.
+package final class DenseTransformerTrainer: Trainer {
+    package let config: DiffusionTrainingConfig
+    package let state: TrainingState
+    package let encoder: DinoEncoderConfig
+    package let transformer: DenseDiTConfig
+    package let recipe: PictureSet.Recipe
+    private let parts: [TrainedComponent]
+    private let gradients: BatchGradients<DenseStageNetwork>
+    private let order: SampleOrder
+    private let targets: any StructureTargets
+    private let cachePath: String?
+    /// Of each number of a patch row by row, its place in the grid.
+    private let places: [Int32]
+    private var pictures: PictureSet?
+
+    package var name: String { "dense_dit" }
+    package var steps: Int { config.optimization.steps }
+    package var components: [TrainedComponent] { parts }
+
+    /// The section's defaults.
+    package static var defaults: DiffusionTrainingConfig {
+        var config = DiffusionTrainingConfig()
+        config.optimization.batch = 128
+        config.group = 4
+        return config
+    }
+
+    /// - Parameter cache: a file that keeps the pictures from one run to the next.
+    /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together.
+    package init(
+        _ file: TrainingFile, cache: String? = nil, threads: Int, reduction: any GradientReduction = SingleProcess()
+    ) throws(Failure) {
+        var section = try file.section("dense_dit")
+        let config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
+        let transformer = try file.component("DenseDiT") { if case .denseDiT(let config) = $0 { config } else { nil } }
+        let encoder = try file.component("DinoEncoder") {
+            if case .imageEncoder(let config) = $0 { config } else { nil }
+        }
+        let scheduler = DiffusionStage.dense.scheduler
+        self.config = config
+        self.encoder = encoder.config
+        self.transformer = transformer.config
+        guard config.encoder == .joint else {
+            throw .badData(
+                place: "training.dense_dit.encoder", "frozen", expected: "joint: the dense stage trains its encoder")
+        }
+        guard transformer.config.condChannels == encoder.config.embedDim else {
+            throw .badData(
+                place: "\(transformer.name).params.cond_channels", "\(transformer.config.condChannels)",
+                expected: "\(encoder.config.embedDim), the image encoder's width")
+        }
+        targets = CellGrid(side: transformer.config.resolution)
+        guard transformer.config.inChannels == targets.channels, transformer.config.outChannels == targets.channels
+        else {
+            throw .badData(
+                place: "\(transformer.name).params", "\(transformer.config.inChannels) channels",
+                expected: "\(targets.channels), the grid of cells")
+        }
+        guard targets.side % DenseStageNetwork.coarseSide == 0 || config.auxiliary == 0 else {
+            throw .badData(
+                place: "\(transformer.name).params.resolution", "\(targets.side)",
+                expected: "a multiple of \(DenseStageNetwork.coarseSide), or no auxiliary loss")
+        }
+        recipe = PictureSet.Recipe(
+            seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
+            side: encoder.config.size, resolution: 8 * targets.side)
+        cachePath = cache
+        order = SampleOrder(count: config.shapes * config.views, seed: UInt64(config.optimization.seed))
+        parts =
+            [
+                TrainedComponent(
+                    name: encoder.name, node: file.components[encoder.name]!, prefix: "encoder."),
+                TrainedComponent(
+                    name: transformer.name, node: file.components[transformer.name]!, prefix: "transformer."),
+            ]
+            + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
+        gradients = try BatchGradients(
+            groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
+            reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed))
+        ) { source throws(Failure) in
+            try DenseStageNetwork(
+                source, encoder: encoder.config, transformer: transformer.config, hasHead: config.auxiliary > 0)
+        }
+        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit"))
+        let (p, side, across) = (transformer.config.patchSize, transformer.config.resolution, transformer.config.tokenSide)
+        let (channels, volume) = (transformer.config.inChannels, transformer.config.patchVolume)
+        places = (0..<transformer.config.tokenCount * channels * volume).map { index in
+            let (token, channel, inside) = (index / (channels * volume), index / volume % channels, index % volume)
+            let x = token / (across * across) * p + inside / (p * p)
+            let y = token / across % across * p + inside / p % p
+            let z = token % across * p + inside % p
+            return Int32(channel * side * side * side + (x * side + y) * side + z)
+        }
+    }
+
+    package func prepare(progress: ProgressHandler) throws {
+        pictures = try PictureSet.prepared(recipe, cache: cachePath, threads: gradients.threads, progress: progress)
+    }
+
+    package func estimatedBytes(threads: Int) -> Int {
+        let weights = 4 * parameterCount
+        let across = encoder.size / encoder.patchSize
+        // A tape keeps about forty rows a token and block, and the attention of the transformer its keys and values.
+        let tokens = (across * across + 5) * (encoder.depth + transformer.numBlocks / 4) * encoder.embedDim
+        let cells = transformer.tokenCount * transformer.numBlocks * transformer.modelChannels
+        let sample = 4 * 40 * (tokens + cells)
+        return weights * (6 + config.groups) + recipe.bytes + sample * config.group * min(threads, config.groups)
+            + (64 << 20)
+    }
+
+    /// Takes the next step.
+    package func advance() throws -> StepRecord {
+        guard let pictures else { preconditionFailure("prepare() comes before the first step") }
+        let step = state.step
+        var told: [[Double]] = []
+        let shared = Unchecked((pictures, places, targets))
+        let (config, order, encoder, transformer) = (config, order, encoder, transformer)
+        for microBatch in gradients.microBatches {
+            let first = step * config.optimization.samples + microBatch * config.optimization.batch
+            told += try gradients.add(microBatch: microBatch) { group, network, compute in
+                let (pictures, places, targets) = shared.value
+                let sample = DenseSamples(
+                    pictures: pictures, targets: targets, places: places,
+                    numbers: first + group * config.group..<first + (group + 1) * config.group, order: order,
+                    config: config, imageSide: encoder.size, compute)
+                return network.loss(sample, config, transformer, compute)
+            }
+        }
+        gradients.finish()
+        var result = StepRecord()
+        result.step = step + 1
+        func sum(_ index: Int) -> Double { told.reduce(0) { $0 + $1[index] } }
+        let groups = Double(told.count)
+        result.loss = sum(0) / groups
+        let (means, flows) = (sum(2), sum(4))
+        if means > 0 { result.parts.append(.init("mean", sum(1) / means)) }
+        if flows > 0 { result.parts.append(.init("flow", sum(3) / flows)) }
+        if config.auxiliary > 0 { result.parts.append(.init("auxiliary", sum(5) / groups)) }
+        if means > 0 { result.parts.append(.init("iou", sum(6) / means)) }
+        (result.gradientNorm, result.rate) = state.advance(config.optimization, gradients.compute)
+        return result
+    }
+}
+
+/// A group of samples as the networks take them.
+struct DenseSamples {
+    /// `[B, 3, S, S]`
+    let images: Tensor
+    /// `[B · tokens, C · p³]`: what the transformer sees, and what it is to predict.
+    let input: Tensor
+    let target: Tensor
+    let times: [FlowTime]
+    /// `[B, 8³]`: 1 where any cell is occupied; nil without an auxiliary loss.
+    let coarse: Tensor?
+
+    init(
+        pictures: PictureSet, targets: any StructureTargets, places: [Int32], numbers: Range<Int>, order: SampleOrder,
+        config: DiffusionTrainingConfig, imageSide: Int, _ compute: Compute
+    ) {
+        let items = numbers.count
+        let size = targets.channels * targets.side * targets.side * targets.side
+        images = compute.empty([items, 3, imageSide, imageSide])
+        input = compute.empty([items, size])
+        target = compute.empty([items, size])
+        let grid = compute.empty([size])
+        let data = compute.empty([size])
+        let coarseSide = DenseStageNetwork.coarseSide
+        let coarse = config.auxiliary > 0 ? compute.zeros([items, coarseSide * coarseSide * coarseSide]) : nil
+        var times: [FlowTime] = []
+        let seed = UInt64(config.optimization.seed)
+        for (item, number) in numbers.enumerated() {
+            let sample = order.sample(number)
+            let (shape, view) = (sample / config.views, sample % config.views)
+            pictures.write(shape: shape, view: view, to: images.pointer + item * 3 * imageSide * imageSide)
+            targets.write(shape, of: pictures, to: grid.pointer)
+            for index in 0..<size { data.pointer[index] = grid.pointer[Int(places[index])] }
+            var generator = Philox(seed: seed, stream: UInt64(number) | 1 << 58)
+            let time = FlowTime(&generator, mean: config.mean, shift: config.shift, dropped: config.dropped)
+            time.write(
+                data: data.pointer, noise: GaussianNoise(seed: seed, stream: UInt64(number) | 1 << 61), count: size,
+                input: input.pointer + item * size, target: target.pointer + item * size)
+            times.append(time)
+            if let coarse {
+                let side = pictures.recipe.cellSide
+                let factor = side / coarseSide
+                let row = coarse.pointer + item * coarse.columns
+                for cell in 0..<side * side * side where pictures.isOccupied(shape, cell) {
+                    let (x, y, z) = (cell / (side * side) / factor, cell / side % side / factor, cell % side / factor)
+                    row[(x * coarseSide + y) * coarseSide + z] = 1
+                }
+            }
+        }
+        self.times = times
+        self.coarse = coarse
+    }
+}
+
+extension DenseStageNetwork {
+    /// The mean loss of a group, and of what it is made: loss, Σ errors of means, their number, Σ errors of flows, their
+    /// number, auxiliary loss, Σ overlaps of the means' cells.
+    func loss(
+        _ sample: DenseSamples, _ config: DiffusionTrainingConfig, _ transformer: DenseDiTConfig, _ compute: Compute
+    ) -> (Tensor, [Double]) {
+        let items = sample.times.count
+        let tokens = encoder(sample.images, compute)
+        let condition = compute.dropping(tokens, sample.times.map(\.isDropped))
+        let rows = items * transformer.tokenCount
+        let width = transformer.inChannels * transformer.patchVolume
+        let predicted = self.transformer.velocity(
+            compute.reshape(sample.input, [rows, width]), t: sample.times.map(\.timestep), condition: condition,
+            compute)
+        let target = compute.reshape(sample.target, [rows, width])
+        var loss = compute.squaredError(predicted, target)
+        var told = [Double](repeating: 0, count: 7)
+        let size = sample.target.columns
+        for (item, time) in sample.times.enumerated() {
+            var error: Float = 0
+            var (both, either) = (0, 0)
+            for index in item * size..<(item + 1) * size {
+                let (p, t) = (predicted.pointer[index], target.pointer[index])
+                error += (p - t) * (p - t)
+                if p < 0 || t < 0 { either += 1 }
+                if p < 0 && t < 0 { both += 1 }
+            }
+            told[time.isMean ? 1 : 3] += Double(error) / Double(size)
+            told[time.isMean ? 2 : 4] += 1
+            if time.isMean { told[6] += either > 0 ? Double(both) / Double(either) : 1 }
+        }
+        if let head, let coarse = sample.coarse {
+            let length = tokens.shape[1]
+            let flat = compute.reshape(tokens, [items * length, tokens.shape[2]])
+            let map = RowMap(Buffer((0..<items * length).map { Int32($0 / length) }), targets: items)
+            let logits = head(compute.gatherMean(flat, map, extra: 0), compute)
+            let auxiliary = compute.crossEntropy(logits: logits, coarse)
+            told[5] = Double(auxiliary.pointer[0])
+            loss = compute.add(loss, auxiliary, scale: Float(config.auxiliary))
+        }
+        told[0] = Double(loss.pointer[0])
+        return (loss, told)
+    }
+}
+
+extension Compute {
+    /// The tokens `[B, L, C]`, zeros for the items that go without.
+    func dropping(_ tokens: Tensor, _ dropped: [Bool]) -> Tensor {
+        guard dropped.contains(true) else { return tokens }
+        let length = tokens.shape[1]
+        let factors = Tensor(
+            dropped.flatMap { [Float](repeating: $0 ? 0 : 1, count: length) }, shape: [tokens.shape[0] * length])
+        return reshape(
+            multiply(reshape(tokens, [factors.count, tokens.shape[2]]), factors, broadcast: .column), tokens.shape)
+    }
+}
+
+extension ParameterSource {
+    /// Random numbers to train a diffusion transformer from: residual branches begin fully open.
+    static func diffusion(seed: UInt64) -> ParameterSource {
+        let plain = ParameterSource.random(seed: seed)
+        return ParameterSource { name, shape throws(Failure) in
+            let tensor = try plain.parameter(name, shape).value.detached
+            guard name.hasSuffix("adaLN_modulation.1.bias") else { return tensor }
+            // Shift, scale, gate of attention; shift, scale, gate of the feed-forward network.
+            let channels = shape[0] / 6
+            for part in [2, 5] {
+                (tensor.pointer + part * channels).update(repeating: 1, count: channels)
+            }
+            return tensor
+        }
+    }
+}

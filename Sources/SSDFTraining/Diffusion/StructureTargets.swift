@@ -1,0 +1,24 @@
+import SSDFCore
+import SSDFTensor
+
+/// What the dense transformer learns to predict of a shape: a grid of `channels` numbers a cell.
+package protocol StructureTargets: Sendable {
+    var channels: Int { get }
+    /// Cells along a side.
+    var side: Int { get }
+
+    /// Writes the grid of a shape of a set, `[channels, side, side, side]`.
+    func write(_ shape: Int, of set: PictureSet, to target: UnsafeMutablePointer<Float>)
+}
+
+/// The cells themselves: 1 where there is surface, −1 where there is none.
+package struct CellGrid: StructureTargets {
+    package var channels: Int { 1 }
+    package let side: Int
+
+    package init(side: Int) { self.side = side }
+
+    package func write(_ shape: Int, of set: PictureSet, to target: UnsafeMutablePointer<Float>) {
+        for cell in 0..<side * side * side { target[cell] = set.isOccupied(shape, cell) ? 1 : -1 }
+    }
+}

@@ -1,0 +1,94 @@
+import SSDFCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+extension PictureSet {
+    /// Changes whenever equal recipes would no longer make equal sets.
+    private static let version = 1
+
+    private static func header(_ recipe: Recipe) -> [UInt8] {
+        var text =
+            "ssdf-pictures \(version) \(ssdfVersion) seed \(recipe.seed) \(recipe.split) \(recipe.shapes) shapes \(recipe.views) views"
+            + " \(recipe.side) pixels \(recipe.resolution) voxels"
+        while text.utf8.count < 255 { text += " " }
+        return Array((text + "\n").utf8)
+    }
+
+    /// Whether a file holds the set of a recipe, whole.
+    package static func isThere(_ recipe: Recipe, path: String) -> Bool {
+        guard let file = try? FileBytes(path: path) else { return false }
+        let expected = header(recipe)
+        let found = try? file.withBytes { bytes throws(Failure) in
+            bytes.count == 256 + recipe.bytes && bytes.prefix(256).elementsEqual(expected)
+        }
+        return found ?? false
+    }
+
+    /// Reads the set of a recipe that is there.
+    package convenience init(_ recipe: Recipe, path: String) throws(Failure) {
+        guard Self.isThere(recipe, path: path) else {
+            throw .badData(file: path, "not the pictures of this configuration", expected: "a file that training wrote")
+        }
+        let pictures = Buffer<UInt8>(uninitialized: recipe.shapes * recipe.views * recipe.pictureBytes)
+        let cells = Buffer<UInt64>(uninitialized: recipe.shapes * recipe.cellWords)
+        let (first, second) = (Unchecked(pictures.pointer), Unchecked(cells.pointer))
+        let (pictureBytes, cellBytes) = (pictures.count, 8 * cells.count)
+        try FileBytes(path: path).withBytes { bytes throws(Failure) in
+            memcpy(first.value, bytes.baseAddress! + 256, pictureBytes)
+            memcpy(second.value, bytes.baseAddress! + 256 + pictureBytes, cellBytes)
+        }
+        self.init(recipe: recipe, pictures: pictures, cells: cells)
+    }
+
+    /// Writes the set.
+    package func write(to sink: ByteSink) throws(Failure) {
+        let head = Buffer(Self.header(recipe))
+        try sink(UnsafeRawBufferPointer(head.unsafeElements))
+        try sink(UnsafeRawBufferPointer(pictures.unsafeElements))
+        try sink(UnsafeRawBufferPointer(cells.unsafeElements))
+    }
+}
+
+extension PictureSet {
+    /// The set of a recipe: from the file at `cache` when it is there, else made, and kept there.
+    package static func prepared(
+        _ recipe: Recipe, cache: String?, threads: Int, progress: ProgressHandler
+    ) throws -> PictureSet {
+        if let cache, isThere(recipe, path: cache) { return try PictureSet(recipe, path: cache) }
+        let set = try PictureSet(recipe, threads: threads, progress: progress)
+        if let cache { try set.keep(at: cache) }
+        return set
+    }
+
+    /// Writes the set beside the path and renames it.
+    private func keep(at path: String) throws(Failure) {
+        let beside = "\(path).\(getpid()).partial"
+        let file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard file >= 0 else { throw Failure(.cannotCreate, file: path, "cannot create: \(systemMessage(errno))") }
+        do throws(Failure) {
+            try write { bytes throws(Failure) in
+                var rest = bytes
+                while !rest.isEmpty {
+                    let count = Glibc.write(file, rest.baseAddress, rest.count)
+                    guard count > 0 || errno == EINTR else {
+                        throw Failure(.inputOutput, file: path, "cannot write: \(systemMessage(errno))")
+                    }
+                    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(count, 0)))
+                }
+            }
+        } catch {
+            close(file)
+            unlink(beside)
+            throw error
+        }
+        guard close(file) == 0, rename(beside, path) == 0 else {
+            let code = errno
+            unlink(beside)
+            throw Failure(.inputOutput, file: path, "cannot write: \(systemMessage(code))")
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import SSDFCore
+import SSDFImage
+import SSDFVolume
+
+/// Shapes with pictures of them, as the image encoder sees pictures, and the cells that hold their surface; in memory.
+package final class PictureSet: Sendable {
+    /// What a set is made from: equal recipes make equal sets.
+    package struct Recipe: Sendable, Equatable {
+        /// Of the procedural shapes and their views.
+        package var seed: UInt64
+        package var split: ProceduralShapes.Split
+        package var shapes: Int
+        package var views: Int
+        /// Pixels along a picture's side.
+        package var side: Int
+        /// Voxels along the cube's side; a cell has eight.
+        package var resolution: Int
+
+        package init(
+            seed: UInt64, split: ProceduralShapes.Split = .training, shapes: Int, views: Int, side: Int, resolution: Int
+        ) {
+            (self.seed, self.split, self.shapes, self.views) = (seed, split, shapes, views)
+            (self.side, self.resolution) = (side, resolution)
+        }
+
+        var pictureBytes: Int { 3 * side * side }
+        var cellSide: Int { resolution / 8 }
+        var cellWords: Int { (cellSide * cellSide * cellSide + 63) / 64 }
+
+        /// Bytes of a set.
+        package var bytes: Int { shapes * (views * pictureBytes + 8 * cellWords) }
+    }
+
+    package let recipe: Recipe
+    /// `[shapes, views, side, side, 3]`
+    let pictures: Buffer<UInt8>
+    /// `[shapes, cellWords]`: a bit a cell, z fastest.
+    let cells: Buffer<UInt64>
+
+    init(recipe: Recipe, pictures: consuming Buffer<UInt8>, cells: consuming Buffer<UInt64>) {
+        self.recipe = recipe
+        self.pictures = pictures
+        self.cells = cells
+    }
+
+    /// Makes the set, the same on any number of threads.
+    /// - Throws: `badData` when a shape cannot be seen.
+    package init(_ recipe: Recipe, threads: Int, progress: ProgressHandler) throws {
+        self.recipe = recipe
+        let pictures = Buffer<UInt8>(uninitialized: recipe.shapes * recipe.views * recipe.pictureBytes)
+        let cells = Buffer<UInt64>(zeros: recipe.shapes * recipe.cellWords)
+        let shapes = ProceduralShapes(seed: recipe.seed)
+        let memory = Unchecked((pictures.pointer, cells.pointer))
+        let done = Counter()
+        let side = recipe.cellSide
+        let results = parallelMap(recipe.shapes, threads: threads, grain: 4) { index in
+            Result<Void, any Error> {
+                let (_, shape) = shapes.shape(index, recipe.split)
+                let bricks = BandSamples.cells(of: shape, resolution: recipe.resolution)
+                let bits = memory.value.1 + index * recipe.cellWords
+                for brick in bricks {
+                    let place = (Int(brick.x) * side + Int(brick.y)) * side + Int(brick.z)
+                    bits[place >> 6] |= 1 << UInt64(place & 63)
+                }
+                for view in 0..<recipe.views {
+                    let picture = try conditionPicture(
+                        shape, cells: bricks, recipe: recipe, number: index * recipe.views + view)
+                    picture.colors.withUnsafeBufferPointer {
+                        (memory.value.0 + (index * recipe.views + view) * recipe.pictureBytes).update(
+                            from: $0.baseAddress!, count: recipe.pictureBytes)
+                    }
+                }
+                progress(done.next(), recipe.shapes)
+            }
+        }
+        for result in results { try result.get() }
+        self.pictures = pictures
+        self.cells = cells
+    }
+
+    /// Whether a cell of a shape holds a part of its surface.
+    package func isOccupied(_ shape: Int, _ cell: Int) -> Bool {
+        cells.pointer[shape * recipe.cellWords + cell >> 6] >> UInt64(cell & 63) & 1 != 0
+    }
+
+    /// The cells of a shape, ascending.
+    package func bricks(_ shape: Int) -> [BrickCoordinate] {
+        let side = recipe.cellSide
+        return (0..<side * side * side).filter { isOccupied(shape, $0) }.map {
+            BrickCoordinate(Int32($0 / (side * side)), Int32($0 / side % side), Int32($0 % side))
+        }
+    }
+
+    /// A picture as the image encoder takes it: `[3, side, side]`, 0 … 1.
+    package func write(shape: Int, view: Int, to target: UnsafeMutablePointer<Float>) {
+        let pixels = recipe.side * recipe.side
+        let from = pictures.pointer + (shape * recipe.views + view) * recipe.pictureBytes
+        for channel in 0..<3 {
+            let plane = target + channel * pixels
+            for pixel in 0..<pixels { plane[pixel] = Float(from[3 * pixel + channel]) / 255 }
+        }
+    }
+}
+
+/// Picture number `number` of a set.
+/// - Throws: `badData` when nothing of the shape is seen.
+package func conditionPicture(
+    _ shape: Shape, cells: [BrickCoordinate], recipe: PictureSet.Recipe, number: Int
+) throws(Failure) -> ConditionImage {
+    try ConditionImage(
+        viewPicture(shape, cells: cells, recipe: recipe, number: number), side: recipe.side)
+}
+
+/// The same before the encoder's preparation: transparent around the shape.
+package func viewPicture(
+    _ shape: Shape, cells: [BrickCoordinate], recipe: PictureSet.Recipe, number: Int
+) -> RasterImage {
+    var generator = Philox(
+        seed: recipe.seed, stream: UInt64(number) | 1 << 59 | (recipe.split == .heldOut ? 1 << 63 : 0))
+    let view = ShapeView(&generator)
+    // Not the encoder's own size, so that each picture is resampled as a person's is.
+    let side = Int(Double(recipe.side) * (1.3 + 0.5 * generator.uniform()))
+    return ShapePicture(shape, cells: cells, resolution: recipe.resolution, view: view, side: side).image()
+}

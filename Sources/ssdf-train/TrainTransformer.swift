@@ -1,0 +1,33 @@
+import ArgumentParser
+import SSDFCommand
+import SSDFTraining
+
+/// Trains a stage of image-conditioned generation.
+struct TrainTransformer: ParsableCommand {
+    enum Stage: String, CaseIterable, ExpressibleByArgument {
+        case dense, sparse
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "dit", abstract: "Train a diffusion transformer on pictures of shapes.",
+        discussion: """
+            The dense stage learns which cells hold the surface, and the image encoder with it; the sparse stage learns \
+            the latents of the sparse auto-encoder that the model folder holds. Parts are trained one after the other \
+            into one folder: vae, dit --stage dense, dit --stage sparse.
+            """)
+
+    @Option(help: ArgumentHelp("What to train: dense or sparse.", valueName: "stage"))
+    var stage: Stage
+
+    @Option(
+        help: ArgumentHelp("Keep the pictures in a file, for the next run.", valueName: "file"), completion: .file())
+    var cache: String?
+
+    @OptionGroup var training: TrainingRun
+
+    func run() throws {
+        try training.train { file, session in
+            try DenseTransformerTrainer(file, cache: cache, threads: session.threads)
+        }
+    }
+}
