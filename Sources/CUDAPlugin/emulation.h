@@ -74,8 +74,8 @@ static void prepare(unsigned thread) {
     ended[thread] = false;
     char *top = stacks + (size_t)(thread + 1) * STACK;
 #if defined(__x86_64__)
-    // As if `start` had been called: the stack is off by one word from a multiple of 16.
-    void **at = (void **)top - 2;
+    // As if `start` had been called: the stack is one word off a multiple of 16.
+    void **at = (void **)top - 1;
     *--at = (void *)start;
     for (int i = 0; i < 6; i++) *--at = nullptr;
     threads[thread] = at;
