@@ -1,5 +1,7 @@
 import ArgumentParser
 import SSDFCommand
+import SSDFCore
+import SSDFTensor
 import SSDFTraining
 
 /// Trains a stage of image-conditioned generation.
@@ -23,11 +25,17 @@ struct TrainTransformer: ParsableCommand {
         help: ArgumentHelp("Keep the pictures in a file, for the next run.", valueName: "file"), completion: .file())
     var cache: String?
 
+    @Option(
+        help: ArgumentHelp("Let a device do the work, by this plug-in.", valueName: "library"), completion: .file())
+    var device: String?
+
     @OptionGroup var training: TrainingRun
 
     func run() throws {
         try training.train { file, session in
-            try DenseTransformerTrainer(file, cache: cache, threads: session.threads)
+            let plugin = try device.map { path throws(Failure) in try DevicePlugin(path: path) }
+            if let plugin { session.note("\(plugin.name), \(byteText(plugin.memory)) free") }
+            return try DenseTransformerTrainer(file, cache: cache, threads: session.threads, device: plugin)
         }
     }
 }
