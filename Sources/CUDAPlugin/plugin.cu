@@ -25,8 +25,6 @@ static void linear_gradients(const float *x, const float *weight, const float *d
     if (dbias) sum(dy, nullptr, ROW, dbias, rows, outputs);
 }
 
-static struct ssdf_device table;
-
 extern "C" __attribute__((visibility("default"))) const struct ssdf_device *ssdf_device_open(
     int interface, void (*end)(const char *), char *message, size_t size) {
     if (interface != SSDF_DEVICE_INTERFACE) {
@@ -35,15 +33,15 @@ extern "C" __attribute__((visibility("default"))) const struct ssdf_device *ssdf
     }
     end_process = end;
     if (table.interface) return &table;
-    if (const char *problem = open_device(&table)) {
+    if (const char *problem = open_device()) {
         snprintf(message, size, "%s", problem);
         return nullptr;
     }
     table.interface = SSDF_DEVICE_INTERFACE;
     table.allocate = allocate;
     table.release = release;
-    table.upload = copy_in;
-    table.download = copy_out;
+    table.upload = upload;
+    table.download = download;
     table.copy = copy_within;
     table.finish = wait_for_all;
     table.set_rounding = set_rounding;

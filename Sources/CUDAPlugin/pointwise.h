@@ -241,7 +241,7 @@ static double dot(const float *a, const float *b, size_t count) {
     Scratch total(sizeof(double));
     dot_into(a, b, count, total.doubles(), 1, nullptr);
     double result;
-    copy_out(&result, total.memory, sizeof result);
+    download(&result, total.memory, sizeof result);
     return result;
 }
 

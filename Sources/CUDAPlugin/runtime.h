@@ -20,6 +20,7 @@
 #endif
 
 static void (*end_process)(const char *);
+static struct ssdf_device table;
 
 static void fail(const char *what, const char *why) {
     char line[512];
@@ -34,12 +35,13 @@ static void fail(const char *what, const char *why) {
 #define LAUNCH(grid, block, arguments, ...)                                 \
     do {                                                                    \
         auto *launched = __VA_ARGS__;                                       \
+        table.launches++;                                                   \
         emulation::run((grid), (block), [&] { launched arguments; });       \
     } while (0)
 
-static const char *open_device(struct ssdf_device *table) {
-    snprintf(table->name, sizeof table->name, "emulated device");
-    table->memory = (size_t)4 << 30;
+static const char *open_device() {
+    snprintf(table.name, sizeof table.name, "emulated device");
+    table.memory = (size_t)4 << 30;
     return nullptr;
 }
 
@@ -55,6 +57,7 @@ static void set_rounding(int) {}
 // Column-major c [m, n] = op(a) · op(b) + beta · c.
 static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
                  size_t ldb, float beta, float *c, size_t ldc) {
+    table.launches++;
     cblas_sgemm(CblasColMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)m, (int)n,
                 (int)k, 1, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }
@@ -75,6 +78,7 @@ static void check(cublasStatus_t status, const char *what) {
 #define LAUNCH(grid, block, arguments, ...)                                 \
     do {                                                                    \
         auto *launched = __VA_ARGS__;                                       \
+        table.launches++;                                                   \
         launched<<<(grid), (block), 0, stream>>> arguments;                 \
         check(cudaGetLastError(), "launch of " #__VA_ARGS__);               \
         if (waits_after_launches) check(cudaStreamSynchronize(stream), #__VA_ARGS__); \
@@ -88,7 +92,7 @@ static char *staging;
 static size_t staging_at;
 static const size_t staging_size = (size_t)128 << 20;
 
-static const char *open_device(struct ssdf_device *table) {
+static const char *open_device() {
     static char message[256];
 #define TRY(call)                                                                                    \
     if (cudaError_t status = call) {                                                                 \
@@ -101,9 +105,9 @@ static const char *open_device(struct ssdf_device *table) {
     TRY(cudaSetDevice(0));
     cudaDeviceProp properties;
     TRY(cudaGetDeviceProperties(&properties, 0));
-    snprintf(table->name, sizeof table->name, "%s", properties.name);
+    snprintf(table.name, sizeof table.name, "%s", properties.name);
     size_t all;
-    TRY(cudaMemGetInfo(&table->memory, &all));
+    TRY(cudaMemGetInfo(&table.memory, &all));
     TRY(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
     TRY(cudaMallocHost(&staging, staging_size));
 #undef TRY
@@ -161,6 +165,7 @@ static void set_rounding(int tf32) {
 static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
                  size_t ldb, float beta, float *c, size_t ldc) {
     const float one = 1;
+    table.launches++;
     check(cublasSgemm(products, ta ? CUBLAS_OP_T : CUBLAS_OP_N, tb ? CUBLAS_OP_T : CUBLAS_OP_N, (int)m, (int)n,
                       (int)k, &one, a, (int)lda, b, (int)ldb, &beta, c, (int)ldc),
           "matrix product");
@@ -227,5 +232,18 @@ struct Scratch {
     float *floats() const { return (float *)memory; }
     double *doubles() const { return (double *)memory; }
 };
+
+// The transfers of the host's asking.
+static void upload(void *device, const void *host, size_t bytes) {
+    table.uploads++;
+    table.uploaded += bytes;
+    copy_in(device, host, bytes);
+}
+
+static void download(void *host, const void *device, size_t bytes) {
+    table.downloads++;
+    table.downloaded += bytes;
+    copy_out(host, device, bytes);
+}
 
 static unsigned blocks_for(size_t count, size_t each) { return (unsigned)((count + each - 1) / each); }

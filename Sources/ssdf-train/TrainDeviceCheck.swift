@@ -22,6 +22,9 @@ struct TrainDeviceCheck: ParsableCommand {
     @Flag(help: "Time operations of training's sizes instead.")
     var time = false
 
+    @Option(help: ArgumentHelp("Samples of the dense stage's batch, with --time.", valueName: "samples"))
+    var batch = 128
+
     @OptionGroup var common: CommonOptions
 
     func run() throws {
@@ -29,7 +32,9 @@ struct TrainDeviceCheck: ParsableCommand {
         let plugin = try DevicePlugin(path: device)
         try printOutput("\(plugin.name), \(byteText(plugin.memory)) free")
         if time {
-            try DeviceBenchmark(plugin, threads: session.threads).run { line in try printOutput(line) }
+            let benchmark = DeviceBenchmark(plugin, threads: session.threads)
+            if batch >= 64 { try benchmark.run { line in try printOutput(line) } }
+            try benchmark.networks(batch: batch, latents: max(1, batch / 4)) { line in try printOutput(line) }
             return
         }
         var failures = 0

@@ -67,6 +67,8 @@ struct ssdf_device {
     int interface;
     char name[256];
     size_t memory;  // bytes free when it was opened
+    // What has been done since: launches, transfers and their bytes.
+    size_t launches, uploads, uploaded, downloads, downloaded;
 
     // ---- memory
     void *_Nonnull (*_Nonnull allocate)(size_t bytes);

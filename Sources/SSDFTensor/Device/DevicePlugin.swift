@@ -50,6 +50,33 @@ package final class DevicePlugin: Sendable {
     /// Bytes of its memory that were free when it was opened.
     package var memory: Int { table.pointee.memory }
 
+    /// What has been done: launches of work, transfers to and from the device, and their bytes.
+    package struct Counts: Sendable {
+        package var launches = 0, uploads = 0, uploaded = 0, downloads = 0, downloaded = 0
+
+        package init() {}
+
+        package func since(_ start: Counts) -> Counts {
+            var result = self
+            result.launches -= start.launches
+            result.uploads -= start.uploads
+            result.uploaded -= start.uploaded
+            result.downloads -= start.downloads
+            result.downloaded -= start.downloaded
+            return result
+        }
+    }
+
+    package var counts: Counts {
+        var counts = Counts()
+        counts.launches = table.pointee.launches
+        counts.uploads = table.pointee.uploads
+        counts.uploaded = table.pointee.uploaded
+        counts.downloads = table.pointee.downloads
+        counts.downloaded = table.pointee.downloaded
+        return counts
+    }
+
     /// Whether products may round their operands to TF32: ten bits of fraction, on the fast units.
     package func allowRounding(_ allowed: Bool) { table.pointee.set_rounding(allowed ? 1 : 0) }
 

@@ -49,6 +49,118 @@ package final class DeviceBenchmark {
         }
     }
 
+    // MARK: Networks
+
+    /// The networks of the built-in model, a whole step but for making the samples.
+    package func networks(batch: Int, latents: Int, _ tell: (String) throws -> Void) throws {
+        plugin.allowRounding(true)
+        var picture = DinoEncoderConfig()
+        (picture.embedDim, picture.depth, picture.numHeads, picture.registerTokens) = (128, 4, 4, 4)
+        (picture.patchSize, picture.imageSize, picture.size) = (8, 112, 112)
+        var dense = DenseDiTConfig()
+        (dense.resolution, dense.patchSize, dense.inChannels, dense.outChannels) = (16, 4, 1, 1)
+        (dense.modelChannels, dense.condChannels, dense.numBlocks, dense.numHeads) = (128, 128, 4, 4)
+        (dense.shareMod, dense.qkRMSNorm, dense.qkRMSNormCross) = (true, true, true)
+        let images = Self.numbers([batch, 3, 112, 112])
+        let rows = [batch * dense.tokenCount, dense.patchVolume]
+        let (cells, target) = (Self.numbers(rows), Self.numbers(rows))
+        try step("dense stage, batch of \(batch)", samples: batch, tell) { source in
+            let encoder = try ImageEncoder(source.scoped("encoder"), picture)
+            let transformer = try DenseDiffusionTransformer(source.scoped("transformer"), dense)
+            return { compute in
+                // As if the samples were new.
+                _ = images.pointer
+                let velocity = transformer.velocity(
+                    cells, t: [Float](repeating: 1000, count: batch), condition: encoder(images, compute), compute)
+                return compute.squaredError(velocity, target)
+            }
+        }
+
+        var attention = SpatialSparseAttention.Options(channels: 128, queryHeads: 4, keyHeads: 2, headDimension: 32)
+        attention.best = 8
+        var sparse = SparseDiffusionTransformer.Options(
+            inputs: 8, outputs: 8, contextChannels: 128, blocks: 6, attention: attention)
+        (sparse.sharesModulation, sparse.normalizesCrossHeads) = (true, true)
+        let rowsOfSet = Self.shell(items: latents)
+        let features = Self.numbers([rowsOfSet.count, 8])
+        let condition = Self.numbers([latents, 201, 128])
+        let velocities = Self.numbers([rowsOfSet.count, 8])
+        try step("sparse stage, batch of \(latents), \(rowsOfSet.count / latents) latents each", samples: latents, tell) {
+            source in
+            let network = try SparseDiffusionTransformer(source, sparse)
+            return { compute in
+                let x = SparseTensor(features: features, coordinates: try CoordinateSet(Buffer(rowsOfSet)))
+                let y = try network(
+                    x, t: [Float](repeating: 1000, count: latents), .dense(condition), compute)
+                return compute.squaredError(y.features, velocities)
+            }
+        }
+    }
+
+    /// About 800 places round a ball in a grid of 16³, for every item, in block order.
+    private static func shell(items: Int) -> [SIMD4<Int32>] {
+        var places: [SIMD4<Int32>] = []
+        for block in 0..<8 {
+            let corner = SIMD4<Int32>(0, Int32(block / 4 * 8), Int32(block / 2 % 2 * 8), Int32(block % 2 * 8))
+            for inside in 0..<512 {
+                let place = corner &+ SIMD4<Int32>(0, Int32(inside / 64), Int32(inside / 8 % 8), Int32(inside % 8))
+                let offset = SIMD4<Float>(place) - SIMD4<Float>(0, 7.5, 7.5, 7.5)
+                let square: Float = (offset * offset).sum()
+                if square > 32, square < 54 { places.append(place) }
+            }
+        }
+        var rows: [SIMD4<Int32>] = []
+        for item in 0..<items {
+            for place in places {
+                var row = place
+                row.x = Int32(item)
+                rows.append(row)
+            }
+        }
+        return rows
+    }
+
+    private static func numbers(_ shape: [Int]) -> Tensor {
+        var generator = Philox(seed: 3, stream: UInt64(shape.count))
+        return Tensor((0..<shape.reduce(1, *)).map { _ in Float(generator.uniform() * 2 - 1) }, shape: shape)
+    }
+
+    private func step(
+        _ name: String, samples: Int, _ tell: (String) throws -> Void,
+        _ make: (ParameterSource) throws -> (Compute) throws -> Tensor
+    ) throws {
+        let source = ParameterSource.random(seed: 1)
+        let loss = try make(source)
+        let weights = source.registry.parameters.map(\.value)
+        let optimizer = AdamW(weights)
+        let clock = ContinuousClock()
+        var issue: [Double] = [], whole: [Double] = []
+        var counts = DevicePlugin.Counts()
+        for _ in 0..<12 {
+            let before = plugin.counts
+            let start = clock.now
+            _ = try compute.differentiate { try loss(compute) }
+            let issued = clock.now
+            let norm = optimizer.gradientNorm(compute)
+            optimizer.step(rate: 1e-4, gradientScale: AdamW.clipScale(norm: norm, limit: 1), compute)
+            plugin.finish()
+            issue.append((issued - start) / .milliseconds(1))
+            whole.append((clock.now - start) / .milliseconds(1))
+            counts = plugin.counts.since(before)
+        }
+        func median(_ x: [Double]) -> Double { x.dropFirst(2).sorted()[5] }
+        func text(_ x: Double) -> String { "\(Double(Int(x * 100)) / 100)" }
+        let rate = Int(1000 * Double(samples) / median(whole))
+        try tell("\(name): \(text(median(whole))) ms a step, \(text(median(issue))) until the loss is known; \(rate) samples/s")
+        try tell("  \(counts.launches) launches, \(counts.uploads) uploads of \(counts.uploaded >> 10) KiB")
+        try tell("  \(counts.downloads) downloads of \(counts.downloaded >> 10) KiB, \(compute.pool.peakBytes >> 20) MiB of tensors")
+        for weight in weights { weight.variable?.reset() }
+        compute.pool.trim()
+        compute.pool.resetPeak()
+    }
+
+    // MARK: Operations
+
     private func time(
         _ shapes: [[Int]], _ body: (Compute, [Tensor]) -> Tensor
     ) -> (forward: Double, both: Double) {
