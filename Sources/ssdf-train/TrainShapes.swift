@@ -30,6 +30,12 @@ struct TrainShapes: ParsableCommand {
     @Flag(name: .customLong("held-out"), help: "Draw shapes that training never sees.")
     var heldOut = false
 
+    @Flag(help: "Draw the pictures that the image encoder is trained on instead.")
+    var pictures = false
+
+    @Option(help: ArgumentHelp("Side of these pictures in pixels, 16 to 1024.", valueName: "pixels"))
+    var side = 112
+
     @OptionGroup var seed: SeedOptions
     @OptionGroup var common: CommonOptions
 
@@ -39,6 +45,7 @@ struct TrainShapes: ParsableCommand {
         if !(16...512).contains(resolution) || resolution % 8 != 0 {
             throw ValidationError("--resolution is \(resolution), expected a multiple of 8 from 16 to 512")
         }
+        if !(16...1024).contains(side) { throw ValidationError("--side is \(side), expected 16 to 1024") }
     }
 
     func run() throws {
@@ -46,12 +53,23 @@ struct TrainShapes: ParsableCommand {
         let out = try Output(path: output)
         let shapes = ProceduralShapes(seed: seed.seed.value)
         let progress = session.progress("shapes")
+        let split: ProceduralShapes.Split = heldOut ? .heldOut : .training
+        let recipe = PictureSet.Recipe(
+            seed: shapes.seed, split: split, shapes: 1, views: 1, side: side, resolution: resolution)
         var meshes: [TriangleMesh] = []
+        var tiles: [RasterImage] = []
         var index = first
-        while meshes.count < count {
-            let (kind, shape) = shapes.shape(index, heldOut ? .heldOut : .training)
+        while max(meshes.count, tiles.count) < count {
+            let (kind, shape) = shapes.shape(index, split)
             index += 1
             if let family, kind != family { continue }
+            if pictures {
+                let cells = BandSamples.cells(of: shape, resolution: resolution)
+                tiles.append(
+                    try conditionPicture(shape, cells: cells, recipe: recipe, number: index - 1).image)
+                progress(tiles.count, count)
+                continue
+            }
             let band = BandSamples(shape, resolution: resolution)
             let mesh = try extractSurface(
                 band.volume(), options: ExtractOptions(method: .mc, threads: session.threads))
@@ -59,7 +77,11 @@ struct TrainShapes: ParsableCommand {
             meshes.append(mesh)
             progress(meshes.count, count)
         }
-        let sheet = contactSheet(meshes, columns: min(count, 7), tile: 224, threads: session.threads)
+        let columns = min(count, 7)
+        let sheet =
+            pictures
+            ? contactSheet(tiles, columns: columns, tile: side)
+            : contactSheet(meshes, columns: columns, tile: 224, threads: session.threads)
         try sheet.writePNG(to: out.sink)
         try out.commit()
     }

@@ -35,7 +35,13 @@ struct TrainTransformer: ParsableCommand {
         try training.train { file, session in
             let plugin = try device.map { path throws(Failure) in try DevicePlugin(path: path) }
             if let plugin { session.note("\(plugin.name), \(byteText(plugin.memory)) free") }
-            return try DenseTransformerTrainer(file, cache: cache, threads: session.threads, device: plugin)
+            return switch stage {
+            case .dense:
+                try DenseTransformerTrainer(file, cache: cache, threads: session.threads, device: plugin)
+            case .sparse:
+                try SparseTransformerTrainer(
+                    file, folder: training.output, cache: cache, threads: session.threads, device: plugin)
+            }
         }
     }
 }

@@ -43,7 +43,7 @@ package final class DenseTransformerTrainer: Trainer {
     private let targets: any StructureTargets
     private let cachePath: String?
     /// Of each number of a patch row by row, its place in the grid.
-    private let places: [Int32]
+    package let places: [Int32]
     private var pictures: PictureSet?
     private let device: DevicePlugin?
     /// Micro-batches of a device, made by the processor while the device works on the one before; by their first sample.
@@ -123,7 +123,9 @@ package final class DenseTransformerTrainer: Trainer {
                 source, encoder: encoder.config, transformer: transformer.config, hasHead: config.auxiliary > 0)
         }
         state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit"))
-        let (p, side, across) = (transformer.config.patchSize, transformer.config.resolution, transformer.config.tokenSide)
+        let (p, side, across) = (
+            transformer.config.patchSize, transformer.config.resolution, transformer.config.tokenSide
+        )
         let (channels, volume) = (transformer.config.inChannels, transformer.config.patchVolume)
         places = (0..<transformer.config.tokenCount * channels * volume).map { index in
             let (token, channel, inside) = (index / (channels * volume), index / volume % channels, index % volume)
@@ -165,13 +167,12 @@ package final class DenseTransformerTrainer: Trainer {
         let step = state.step
         var told: [[Double]] = []
         let (config, transformer) = (config, transformer)
+        let make = maker(pictures)
         if device != nil, ahead == nil {
-            let make = maker(pictures)
             let worker = Unchecked(Compute(threads: gradients.threads))
             ahead = Lookahead { first in make(first, worker.value) }
         }
         let ahead = Unchecked(ahead)
-        let make = maker(pictures)
         let firsts = gradients.microBatches.map { microBatch in
             step * config.optimization.samples + microBatch * config.optimization.batch
         }
@@ -201,17 +202,17 @@ package final class DenseTransformerTrainer: Trainer {
 }
 
 /// A group of samples as the networks take them.
-struct DenseSamples: Sendable {
+package struct DenseSamples: Sendable {
     /// `[B, 3, S, S]`
     let images: Tensor
     /// `[B · tokens, C · p³]`: what the transformer sees, and what it is to predict.
     let input: Tensor
     let target: Tensor
-    let times: [FlowTime]
+    package let times: [FlowTime]
     /// `[B, 8³]`: 1 where any cell is occupied; nil without an auxiliary loss.
     let coarse: Tensor?
 
-    init(
+    package init(
         pictures: PictureSet, targets: any StructureTargets, places: [Int32], numbers: Range<Int>, order: SampleOrder,
         config: DiffusionTrainingConfig, imageSide: Int, _ compute: Compute
     ) {
@@ -259,7 +260,7 @@ struct DenseSamples: Sendable {
 extension DenseStageNetwork {
     /// The mean loss of a group, and of what it is made: loss, Σ errors of means, their number, Σ errors of flows, their
     /// number, auxiliary loss, Σ overlaps of the means' cells.
-    func loss(
+    package func loss(
         _ sample: DenseSamples, _ config: DiffusionTrainingConfig, _ transformer: DenseDiTConfig, _ compute: Compute
     ) -> (Tensor, [Double]) {
         let items = sample.times.count
@@ -316,7 +317,7 @@ extension Compute {
 
 extension ParameterSource {
     /// Random numbers to train a diffusion transformer from: residual branches begin fully open.
-    static func diffusion(seed: UInt64) -> ParameterSource {
+    package static func diffusion(seed: UInt64) -> ParameterSource {
         let plain = ParameterSource.random(seed: seed)
         return ParameterSource { name, shape throws(Failure) in
             let tensor = try plain.parameter(name, shape).value.detached

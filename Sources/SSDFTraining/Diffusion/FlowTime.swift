@@ -11,8 +11,8 @@ import SSDFCore
 /// without noise gives the most likely shape.
 ///
 /// Source: Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Synthesis", 2024, §3.1.
-struct FlowTime: Sendable {
-    var isMean: Bool
+package struct FlowTime: Sendable {
+    package var isMean: Bool
     var sigma: Float
     /// Whether the condition is left out.
     var isDropped: Bool
@@ -54,12 +54,14 @@ struct FlowTime: Sendable {
 }
 
 /// Which sample a number stands for: all are seen once before one is seen again, in an order that jumps about.
-struct SampleOrder: Sendable {
+package struct SampleOrder: Sendable {
     let count: Int
     let seed: UInt64
 
+    package init(count: Int, seed: UInt64) { (self.count, self.seed) = (count, seed) }
+
     /// - Parameter number: from 0, over all steps.
-    func sample(_ number: Int) -> Int {
+    package func sample(_ number: Int) -> Int {
         let (round, place) = (number / count, number % count)
         var generator = Philox(seed: seed, stream: UInt64(round) | 1 << 57)
         let offset = Int(generator.uniform() * Double(count))

@@ -33,9 +33,9 @@ package final class PictureSet: Sendable {
 
     package let recipe: Recipe
     /// `[shapes, views, side, side, 3]`
-    let pictures: Buffer<UInt8>
+    package let pictures: Buffer<UInt8>
     /// `[shapes, cellWords]`: a bit a cell, z fastest.
-    let cells: Buffer<UInt64>
+    package let cells: Buffer<UInt64>
 
     init(recipe: Recipe, pictures: consuming Buffer<UInt8>, cells: consuming Buffer<UInt64>) {
         self.recipe = recipe

@@ -122,7 +122,9 @@ package struct ShapePicture {
     private func shade(_ hits: [(pixel: Int, position: Vector3f, direction: Vector3f)], into pixels: inout [UInt16]) {
         let count = hits.count
         let points = Buffer<Float>(uninitialized: 4 * max(count, 1))
-        let (x, y, z, d) = (points.pointer, points.pointer + count, points.pointer + 2 * count, points.pointer + 3 * count)
+        let (x, y, z, d) = (
+            points.pointer, points.pointer + count, points.pointer + 2 * count, points.pointer + 3 * count
+        )
         func measure(_ place: (Int) -> Vector3f, _ use: (Int, Float) -> Void) {
             for index in 0..<count {
                 let p = place(index)

@@ -8,20 +8,35 @@ import SSDFVolume
 ///   - tile: side of a picture, pixels.
 /// - Returns: the sheet; an empty mesh leaves its place white.
 package func contactSheet(_ meshes: [TriangleMesh], columns: Int, tile: Int, threads: Int) -> RasterImage {
-    let rows = max((meshes.count + columns - 1) / columns, 1)
-    let width = columns * tile
-    var pixels = [UInt16](repeating: .max, count: 4 * width * rows * tile)
     var options = RenderOptions()
     options.width = tile
     options.height = tile
     options.samplesPerSide = 2
     options.threads = threads
-    for (index, mesh) in meshes.enumerated() where mesh.triangleCount > 0 {
-        let picture = render(positions: mesh.positions, triangles: mesh.triangles, options: options).image
+    let empty = RasterImage(width: 0, height: 0, pixels: [])
+    let pictures = meshes.map { mesh in
+        mesh.triangleCount == 0
+            ? empty : render(positions: mesh.positions, triangles: mesh.triangles, options: options).image
+    }
+    return contactSheet(pictures, columns: columns, tile: tile)
+}
+
+/// Pictures side by side, in rows.
+/// - Parameters:
+///   - pictures: no larger than a tile.
+///   - tile: side of a picture's place, pixels.
+package func contactSheet(_ pictures: [RasterImage], columns: Int, tile: Int) -> RasterImage {
+    let rows = max((pictures.count + columns - 1) / columns, 1)
+    let width = columns * tile
+    var pixels = [UInt16](repeating: .max, count: 4 * width * rows * tile)
+    for (index, picture) in pictures.enumerated() {
+        precondition(picture.width <= tile && picture.height <= tile, "a picture fits its place")
         let corner = (index / columns * tile) * width + index % columns * tile
-        for row in 0..<tile {
+        for row in 0..<picture.height {
             let to = 4 * (corner + row * width)
-            pixels.replaceSubrange(to..<to + 4 * tile, with: picture.pixels[4 * row * tile..<4 * (row + 1) * tile])
+            pixels.replaceSubrange(
+                to..<to + 4 * picture.width,
+                with: picture.pixels[4 * row * picture.width..<4 * (row + 1) * picture.width])
         }
     }
     return RasterImage(width: width, height: rows * tile, pixels: pixels)

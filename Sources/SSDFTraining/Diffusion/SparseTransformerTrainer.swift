@@ -1,0 +1,330 @@
+import SSDFCore
+import SSDFNeural
+import SSDFTensor
+
+/// The networks of a sparse stage that learn.
+package struct SparseStageNetwork: Sendable {
+    /// Nil when the image encoder is frozen.
+    package let encoder: ImageEncoder?
+    package let transformer: SparseDiffusionTransformer
+
+    package init(
+        _ source: ParameterSource, encoder: DinoEncoderConfig?, transformer: SparseDiTConfig
+    ) throws(Failure) {
+        self.encoder =
+            if let encoder { try ImageEncoder(source.scoped("encoder"), encoder) } else { nil }
+        self.transformer = try SparseDiffusionTransformer(source.scoped("transformer"), .init(transformer))
+    }
+}
+
+/// Trains a sparse stage, from a picture and the cells that hold the surface to the latents in them, on the true cells
+/// and the latents of the model folder's sparse auto-encoder.
+package final class SparseTransformerTrainer: Trainer {
+    package let config: DiffusionTrainingConfig
+    package let state: TrainingState
+    package let transformer: SparseDiTConfig
+    package let recipe: PictureSet.Recipe
+    private let encoderConfig: DinoEncoderConfig
+    private let frozen: ImageEncoder?
+    private let autoencoder: (name: String, node: ConfigNode, config: SparseSDFVAEConfig, network: AutoencoderNetwork)
+    private let parts: [TrainedComponent]
+    private let gradients: BatchGradients<SparseStageNetwork>
+    private let order: SampleOrder
+    private let cachePath: String?
+    private var pictures: PictureSet?
+    private var latents: LatentSet?
+    private let device: DevicePlugin?
+    /// Micro-batches of a device, made by the processor while the device works on the one before; by their first sample.
+    private var ahead: Lookahead<Int, SparseSamples>?
+
+    package var name: String { "sparse_dit" }
+    package var steps: Int { config.optimization.steps }
+
+    /// The section's defaults.
+    package static var defaults: DiffusionTrainingConfig {
+        var config = DiffusionTrainingConfig()
+        config.optimization.batch = 64
+        config.auxiliary = 0
+        config.encoder = .frozen
+        config.shapes = 12_000
+        return config
+    }
+
+    /// - Parameters:
+    ///   - folder: the model folder with the trained auto-encoder, and the image encoder when that is frozen.
+    ///   - cache: a file that keeps the pictures from one run to the next.
+    ///   - device: does the work, a micro-batch at once.
+    /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when the
+    ///   folder lacks one.
+    package init(
+        _ file: TrainingFile, folder: String, cache: String? = nil, threads: Int,
+        reduction: any GradientReduction = SingleProcess(), device: DevicePlugin? = nil
+    ) throws(Failure) {
+        var section = try file.section("sparse_dit")
+        var config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
+        if device != nil { config.group = config.optimization.batch }
+        self.device = device
+        let transformer = try file.component("SparseDiT") {
+            if case .sparseDiT(let config) = $0 { config } else { nil }
+        }
+        let encoder = try file.component("DinoEncoder") {
+            if case .imageEncoder(let config) = $0 { config } else { nil }
+        }
+        let autoencoder = try file.component("SparseSDFVAE") {
+            if case .sparseVAE(let config) = $0 { config } else { nil }
+        }
+        self.config = config
+        self.transformer = transformer.config
+        guard transformer.config.condChannels == encoder.config.embedDim, !transformer.config.sparseConditions else {
+            throw .badData(
+                place: "\(transformer.name).params.cond_channels", "\(transformer.config.condChannels)",
+                expected: "\(encoder.config.embedDim), the image encoder's width, and no sparse_conditions")
+        }
+        guard transformer.config.inChannels == autoencoder.config.embedDim,
+            transformer.config.outChannels == autoencoder.config.embedDim,
+            transformer.config.resolution == autoencoder.config.resolution
+        else {
+            throw .badData(
+                place: "\(transformer.name).params",
+                "\(transformer.config.inChannels) channels at \(transformer.config.resolution)",
+                expected:
+                    "\(autoencoder.config.embedDim) at \(autoencoder.config.resolution), those of \(autoencoder.name)")
+        }
+        guard config.auxiliary == 0 else {
+            throw .badData(
+                place: "training.sparse_dit.auxiliary", "\(config.auxiliary)", expected: "0, in the sparse stage")
+        }
+        let model = try ModelDirectory(path: folder)
+        guard case .sparseVAE(let trained) = model.config[autoencoder.name] else {
+            throw Failure(.unavailable, file: folder, "holds no \(autoencoder.name); train it first: ssdf-train vae")
+        }
+        self.autoencoder = (
+            autoencoder.name, file.components[autoencoder.name]!, trained,
+            try AutoencoderNetwork(trained, ParameterSource(try model.open(autoencoder.name)))
+        )
+        encoderConfig = encoder.config
+        if config.encoder == .frozen {
+            guard case .imageEncoder(let trained) = model.config[encoder.name] else {
+                throw Failure(
+                    .unavailable, file: folder,
+                    "holds no \(encoder.name); train it first: ssdf-train dit --stage dense")
+            }
+            guard trained == encoder.config else {
+                throw .badData(
+                    file: folder, place: encoder.name, "another size", expected: "the one of the configuration given")
+            }
+            frozen = try ImageEncoder(ParameterSource(try model.open(encoder.name)), trained)
+        } else {
+            frozen = nil
+        }
+        recipe = PictureSet.Recipe(
+            seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
+            side: encoder.config.size, resolution: 8 * transformer.config.resolution)
+        cachePath = cache
+        order = SampleOrder(count: config.shapes * config.views, seed: UInt64(config.optimization.seed))
+        let joint = config.encoder == .joint ? encoder.config : nil
+        let scheduler = transformer.name.replacing("dit", with: "scheduler")
+        let jointName = "sparse_image_encoder"
+        parts =
+            [
+                TrainedComponent(
+                    name: transformer.name, node: file.components[transformer.name]!, prefix: "transformer.")
+            ]
+            + (joint == nil
+                ? []
+                : [TrainedComponent(name: jointName, node: file.components[encoder.name]!, prefix: "encoder.")])
+            + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
+        gradients = try BatchGradients(
+            groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
+            reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed) &+ 1),
+            device: device
+        ) { source throws(Failure) in
+            try SparseStageNetwork(source, encoder: joint, transformer: transformer.config)
+        }
+        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "sparse_dit"))
+    }
+
+    /// The transformer, and the auto-encoder's section with its latents' measured scale.
+    package var components: [TrainedComponent] {
+        guard let latents, let params = autoencoder.node["params"] else { return parts }
+        func number(_ value: Double) -> ConfigNode { ConfigNode(value: .double(value), line: 0) }
+        let scaled = params.setting("latents_scale", to: number(1 / latents.deviation))
+            .setting("latents_shift", to: number(latents.mean))
+        return parts + [
+            TrainedComponent(
+                name: autoencoder.name, node: autoencoder.node.setting("params", to: scaled), prefix: nil)
+        ]
+    }
+
+    package func prepare(progress: ProgressHandler) throws {
+        let total = 2 * config.shapes
+        pictures = try PictureSet.prepared(recipe, cache: cachePath, threads: gradients.threads) { done, _ in
+            progress(done, total)
+        }
+        let first = config.shapes
+        latents = try LatentSet(
+            ProceduralShapes(seed: recipe.seed), count: config.shapes, network: autoencoder.network,
+            channels: autoencoder.config.embedDim, resolution: recipe.resolution, threads: gradients.threads
+        ) { done, _ in progress(first + done, total) }
+    }
+
+    package func estimatedBytes(threads: Int) -> Int {
+        let weights = 4 * parameterCount
+        let cells = Double(transformer.resolution * transformer.resolution) / 256
+        // Shapes have up to 1,800 tokens on 16³ cells, and a tape keeps about forty rows a token and block.
+        let sample = Int(1800 * cells) * transformer.numBlocks * transformer.modelChannels * 40 * 4
+        let latents = config.shapes * Int(800 * cells) * (4 * autoencoder.config.embedDim + 4)
+        return weights * (6 + config.groups) + recipe.bytes + 2 * latents + sample * min(threads, config.groups)
+            + (64 << 20)
+    }
+
+    /// Makes the group of samples from a number on.
+    private func maker(
+        _ pictures: PictureSet, _ latents: LatentSet
+    ) -> @Sendable (_ first: Int, Compute) throws -> SparseSamples {
+        let (config, order, side, warms) = (config, order, encoderConfig.size, device != nil)
+        let options = SparseDiffusionTransformer.Options(transformer)
+        return { first, compute in
+            let samples = try SparseSamples(
+                pictures: pictures, latents: latents, numbers: first..<first + config.group, order: order,
+                config: config, imageSide: side, compute)
+            if warms { try samples.input.coordinates.prepare(for: options) }
+            return samples
+        }
+    }
+
+    /// Takes the next step.
+    package func advance() throws -> StepRecord {
+        guard let pictures, let latents else { preconditionFailure("prepare() comes before the first step") }
+        let step = state.step
+        var told: [[Double]] = []
+        let (config, frozen) = (config, frozen)
+        let make = maker(pictures, latents)
+        if device != nil, ahead == nil {
+            let worker = Unchecked(Compute(threads: gradients.threads))
+            ahead = Lookahead { first in try make(first, worker.value) }
+        }
+        let ahead = Unchecked(ahead)
+        let firsts = gradients.microBatches.map { microBatch in
+            step * config.optimization.samples + microBatch * config.optimization.batch
+        }
+        for (index, microBatch) in gradients.microBatches.enumerated() {
+            let first = firsts[index]
+            let next = index + 1 < firsts.count ? firsts[index + 1] : firsts[0] + config.optimization.samples
+            let sizes = (0..<config.groups).map { group in
+                (0..<config.group).reduce(0) {
+                    $0 + latents.tokens(order.sample(first + group * config.group + $1) / config.views)
+                }
+            }
+            let longestFirst = sizes.indices.sorted { (sizes[$0], $1) > (sizes[$1], $0) }
+            told += try gradients.add(microBatch: microBatch, order: longestFirst) { group, network, compute in
+                let samples =
+                    try ahead.value?.value(first, next: next) ?? make(first + group * config.group, compute)
+                return try network.loss(samples, frozen: frozen, compute)
+            }
+        }
+        gradients.finish()
+        var result = StepRecord()
+        result.step = step + 1
+        func sum(_ index: Int) -> Double { told.reduce(0) { $0 + $1[index] } }
+        let (means, flows) = (sum(2), sum(4))
+        result.loss = (sum(1) + sum(3)) / (means + flows)
+        if means > 0 { result.parts.append(.init("mean", sum(1) / means)) }
+        if flows > 0 { result.parts.append(.init("flow", sum(3) / flows)) }
+        result.parts.append(.init("tokens", sum(0)))
+        (result.gradientNorm, result.rate) = state.advance(config.optimization, gradients.compute)
+        return result
+    }
+}
+
+/// A group of samples as the networks take them.
+package struct SparseSamples: Sendable {
+    /// `[B, 3, S, S]`
+    let images: Tensor
+    /// What the transformer sees, and `[N, channels]`, what it is to predict.
+    let input: SparseTensor
+    let target: Tensor
+    package let times: [FlowTime]
+
+    package init(
+        pictures: PictureSet, latents: LatentSet, numbers: Range<Int>, order: SampleOrder,
+        config: DiffusionTrainingConfig, imageSide: Int, _ compute: Compute
+    ) throws(Failure) {
+        let samples = numbers.map { order.sample($0) }
+        let shapes = samples.map { $0 / config.views }
+        var starts = [0]
+        for shape in shapes { starts.append(starts.last! + latents.tokens(shape)) }
+        images = compute.empty([samples.count, 3, imageSide, imageSide])
+        let size = [starts.last!, latents.channels]
+        let input = compute.empty(size)
+        target = compute.empty(size)
+        let rows = Buffer<SIMD4<Int32>>(uninitialized: starts.last!)
+        let memory = Unchecked((images.pointer, input.pointer, target.pointer, rows.pointer))
+        let (shift, scale) = (Float(latents.mean), Float(1 / latents.deviation))
+        let seed = UInt64(config.optimization.seed)
+        let firsts = starts
+        times = parallelMap(samples.count, threads: compute.backend.threads) { item in
+            let (images, input, target, rows) = memory.value
+            let (shape, view) = (shapes[item], samples[item] % config.views)
+            pictures.write(shape: shape, view: view, to: images + item * 3 * imageSide * imageSide)
+            let count = latents.tokens(shape) * latents.channels
+            let data = Buffer<Float>(uninitialized: count)
+            let from = latents.values.pointer + latents.starts[shape] * latents.channels
+            for index in 0..<count { data.pointer[index] = (from[index] - shift) * scale }
+            let number = UInt64(numbers.lowerBound + item)
+            var generator = Philox(seed: seed, stream: number | 1 << 58)
+            let time = FlowTime(&generator, mean: config.mean, shift: config.shift, dropped: config.dropped)
+            let at = firsts[item] * latents.channels
+            time.write(
+                data: data.pointer, noise: GaussianNoise(seed: seed, stream: number | 1 << 61), count: count,
+                input: input + at, target: target + at)
+            for row in 0..<latents.tokens(shape) {
+                var place = latents.place(shape, row)
+                place.x = Int32(item)
+                rows[firsts[item] + row] = place
+            }
+            return time
+        }
+        self.input = SparseTensor(features: input, coordinates: try CoordinateSet(rows))
+    }
+}
+
+extension SparseStageNetwork {
+    /// The mean loss of a group, and of what it is made: tokens; loss and count of means; loss and count of flows.
+    package func loss(
+        _ samples: SparseSamples, frozen: ImageEncoder?, _ compute: Compute
+    ) throws(Failure) -> (Tensor, [Double]) {
+        let tokens =
+            if let encoder { encoder(samples.images, compute) } else {
+                compute.withoutRecording { frozen!(samples.images, compute) }
+            }
+        let condition = compute.dropping(tokens, samples.times.map(\.isDropped))
+        let predicted = try transformer(
+            samples.input, t: samples.times.map(\.timestep), .dense(condition), compute)
+        let channels = samples.target.columns
+        let layout = samples.input.coordinates.layout
+        var weights: Tensor?
+        if layout.count > 1 {
+            // Samples count alike, whatever their size.
+            let all = Tensor(repeating: 0, shape: samples.target.shape)
+            for range in layout {
+                (all.pointer + range.lowerBound * channels).update(
+                    repeating: 1 / Float(range.count * channels), count: range.count * channels)
+            }
+            weights = all
+        }
+        let loss = compute.squaredError(predicted.features, samples.target, weights: weights)
+        var told = [Double](repeating: 0, count: 5)
+        told[0] = Double(samples.input.count)
+        let (values, truths) = (predicted.features.elements, samples.target.elements)
+        for (range, time) in zip(layout, samples.times) {
+            var error: Float = 0
+            for index in range.lowerBound * channels..<range.upperBound * channels {
+                error += (values[index] - truths[index]) * (values[index] - truths[index])
+            }
+            told[time.isMean ? 1 : 3] += Double(error) / Double(range.count * channels)
+            told[time.isMean ? 2 : 4] += 1
+        }
+        return (loss, told)
+    }
+}
