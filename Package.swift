@@ -73,14 +73,20 @@ let package = Package(
             "SSDFCommand",
             ["SSDFCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
+        module(
+            "SSDFMeshCommand",
+            ["SSDFCore", "SSDFMesh", "SSDFCommand", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
         // The tools.
         tool("ssdf-voxelize", ["SSDFMesh", "SSDFVolume"]),
         tool("ssdf-extract", ["SSDFMesh", "SSDFVolume"]),
-        tool("ssdf-remesh", ["SSDFMesh"]),
+        tool("ssdf-remesh", ["SSDFMesh", "SSDFMeshCommand"]),
         tool("ssdf-inspect", ["SSDFMesh", "SSDFVolume", "SSDFImage"]),
 
         tool("ssdf-diffuse", ["SSDFGeneration", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFImage"]),
-        tool("ssdf-generate", ["SSDFGeneration", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFImage", "SSDFMesh"]),
+        tool(
+            "ssdf-generate",
+            ["SSDFGeneration", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFImage", "SSDFMesh", "SSDFMeshCommand"]),
         tool("ssdf-encode", ["SSDFNeural", "SSDFTensor", "SSDFVolume"]),
         tool("ssdf-decode", ["SSDFNeural", "SSDFTensor", "SSDFVolume"]),
         tool("ssdf-model", ["SSDFNeural", "SSDFTensor"]),
@@ -134,7 +140,10 @@ let package = Package(
         tests("SSDFTensorTests", ["SSDFTensor", "CSSDFKernels", "FixtureMeshes"]),
         tests(
             "CommandTests",
-            ["SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "SSDFNeural", "FixtureMeshes", "RandomModels"]),
+            [
+                "SSDFCommand", "SSDFImage", "SSDFMesh", "SSDFVolume", "SSDFTensor", "SSDFNeural", "FixtureMeshes",
+                "RandomModels",
+            ]),
         tests(
             "SSDFTrainingTests",
             ["SSDFTraining", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels", "FixtureMeshes"]),

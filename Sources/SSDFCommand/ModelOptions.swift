@@ -4,9 +4,11 @@ import SSDFCore
 /// Which model a tool works with.
 package struct ModelOptions: ParsableArguments {
     @Option(
-        name: [.short, .long], help: ArgumentHelp("The model: a folder, or a name to look up.", valueName: "model"),
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "The model: a folder, or a name to look up (default: the built-in one).", valueName: "model"),
         completion: .directory)
-    package var model: String
+    package var model: String?
 
     package init() {}
 }

@@ -5,22 +5,29 @@ import SSDFNeural
 import SSDFTensor
 import SSDFVolume
 
-/// From a picture to latents, stage by stage (SPEC §14): the cells that hold the surface; latents in them at 512; the
-/// mesh of these, refined, gives the cells at 1024, and these their latents. One network is in memory at a time.
+/// From a picture to latents, stage by stage (SPEC §14): the cells that hold the surface; latents in them at the first
+/// resolution, 512; the mesh of these, refined, gives the cells at the next, 1024, and these their latents. One network
+/// is in memory at a time.
 package struct DiffusionPipeline: Sendable {
     package struct Options: Sendable {
-        /// Steps and guidance of each stage, in the order of `DiffusionStage`.
-        package var steps = DiffusionStage.allCases.map(\.defaultSteps)
-        package var guidance = DiffusionStage.allCases.map { _ in DiffusionStage.defaultGuidance }
+        /// How each stage of the model is integrated.
+        package var plans: [DiffusionStage: SamplingPlan] = [:]
         package var seed: UInt64 = 0
         package var threads = 1
         package var precision = Precision.f32
-        /// Whether decoded volumes are refined where the model has a refiner for them.
-        package var refines = true
+        package var refines = RefinementChoice.whereItFits
         /// Bytes that decoding between the stages may take.
         package var memory = physicalMemory() / 2
 
         package init() {}
+    }
+
+    /// Whether decoded volumes are refined.
+    package enum RefinementChoice: String, Sendable {
+        case always
+        case never
+        /// Where the model has a refiner that can read what its decoder makes.
+        case whereItFits = "fitting"
     }
 
     /// What the pipeline tells of itself as it runs.
@@ -33,16 +40,21 @@ package struct DiffusionPipeline: Sendable {
         func keep(_ stage: DiffusionStage, _ state: SamplingState) throws(Failure)
         /// A stage's result.
         func finished(_ stage: DiffusionStage, _ result: borrowing SparseVolume) throws(Failure)
+        /// Something that a person should know.
+        func warn(_ message: String)
     }
 
     package let model: ModelDirectory
     package let modelHash: String
     package let options: Options
+    /// The stages of the model, in order.
+    package let stages: [DiffusionStage]
 
     /// - Throws: `unavailable` when the model's files cannot be read.
     package init(_ model: ModelDirectory, _ options: Options) throws(Failure) {
         self.model = model
         self.options = options
+        stages = DiffusionStage.all(in: model)
         modelHash = try model.hash()
     }
 
@@ -56,35 +68,52 @@ package struct DiffusionPipeline: Sendable {
         _ picture: RasterImage, through last: DiffusionStage, structure: [SIMD3<Int32>]? = nil,
         resumed: SamplingCheckpoint? = nil, observer: any Observer
     ) throws(Failure) -> SparseVolume {
-        let first = resumed?.stage ?? (structure == nil ? .dense : last)
+        let first = resumed?.stage ?? (structure == nil ? stages.first ?? last : last)
+        guard let from = stages.firstIndex(of: first), let to = stages.firstIndex(of: last), from <= to else {
+            throw .badData(
+                file: model.path, "no stage \(first.name)", expected: stages.map(\.name).joined(separator: ", "))
+        }
         var cells = structure ?? []
-        var tokens: ImageTokens?
-        for stage in DiffusionStage.allCases where stage.order >= first.order && stage.order <= last.order {
-            if tokens == nil || stage == .sparse512 {
-                tokens = try ImageTokens(
+        var tokens: (encoder: String, value: ImageTokens)?
+        for (index, stage) in stages.enumerated() where (from...to).contains(index) {
+            // Stages that share an encoder share what it saw.
+            let encoder = stage.imageEncoder(in: model)
+            if tokens?.encoder != encoder {
+                let value = try ImageTokens(
                     picture, for: stage, in: model, threads: options.threads, precision: options.precision)
+                tokens = (encoder, value)
             }
+            let image = tokens!.value
             let state = resumed?.stage == stage ? resumed?.state : nil
-            var sampling = self.sampling(stage, observer.progress(stage == .dense ? "structure" : stage.rawValue))
+            var sampling = self.sampling(stage, observer.progress(stage == .dense ? "structure" : stage.name))
             sampling.expect = observer.expectation(stage)
             func keep(_ state: SamplingState) throws(Failure) { try observer.keep(stage, state) }
             var result: SparseVolume
             if stage == .dense {
                 let dense = try DenseStage(model)
-                let (found, chances) = try dense.sample(tokens!, sampling, resumed: state, finished: keep)
+                let (found, chances) = try dense.sample(image, sampling, resumed: state, finished: keep)
+                if case .sparse? = stages.dropFirst(index + 1).first {
+                    let next = stages[index + 1]
+                    let side = try SparseStage(next, model).side
+                    guard dense.side <= side else {
+                        throw .badData(
+                            file: model.path, place: stage.transformer, "\(dense.side) cells a side",
+                            expected: "at most \(side), those of \(next.transformer)")
+                    }
+                }
                 cells = found
                 result = structureVolume(found, chances: chances, side: dense.side)
                 result.metadata.seed = options.seed
             } else {
                 result = try SparseStage(stage, model).sample(
-                    tokens!, cells: cells, sampling, resumed: state, finished: keep)
+                    image, cells: cells, sampling, resumed: state, finished: keep)
             }
             result.metadata.modelHash = modelHash
             try observer.finished(stage, result)
             if stage == last { return result }
-            if stage == .sparse512 {
-                cells = try mesh(result, progress: observer.progress("mesh at 512")).normalized()
-                    .structure(size: 8 * SparseStage(.sparse1024, model).side)
+            if stage != .dense {
+                let surface = try mesh(result, observer: observer, part: "mesh at \(stage.name)")
+                cells = try surface.normalized().structure(size: 8 * SparseStage(stages[index + 1], model).side)
             }
         }
         throw Failure(.internal, "no stage was run")
@@ -92,8 +121,7 @@ package struct DiffusionPipeline: Sendable {
 
     private func sampling(_ stage: DiffusionStage, _ progress: @escaping ProgressHandler) -> SamplingOptions {
         var sampling = SamplingOptions()
-        sampling.steps = options.steps[stage.order]
-        sampling.guidance = options.guidance[stage.order]
+        if let plan = options.plans[stage] { sampling.plan = plan }
         sampling.seed = options.seed
         sampling.threads = options.threads
         sampling.precision = options.precision
@@ -103,18 +131,20 @@ package struct DiffusionPipeline: Sendable {
 
     /// Decodes latents, refined where the model has a refiner, and extracts their surface in the cube's coordinates.
     package func mesh(
-        _ latents: borrowing SparseVolume, progress: @escaping ProgressHandler
+        _ latents: borrowing SparseVolume, closes: Bool = true, observer: any Observer, part: String
     ) throws(Failure) -> TriangleMesh {
-        let volume = try decoded(latents, progress: progress)
+        let volume = try decoded(latents, closes: closes, observer: observer, part: part)
         return try extractSurface(volume, options: ExtractOptions(method: .mc, threads: options.threads))
     }
 
     /// As `ssdf-decode`, with `--refine` where the model has a refiner.
+    /// - Parameter closes: whether a surface that leaves the cells is closed.
     package func decoded(
-        _ latents: borrowing SparseVolume, progress: @escaping ProgressHandler
+        _ latents: borrowing SparseVolume, closes: Bool = true, observer: any Observer, part: String
     ) throws(Failure) -> SparseVolume {
         let decoder = try LatentDecoder(latents, model: model)
-        let refiner = options.refines ? try RefinerPlan.find(for: decoder.autoencoder, in: model) : nil
+        let refiner = try refiner(for: decoder.autoencoder, observer)
+        let progress = observer.progress(part)
         var decoding = DecodeOptions()
         decoding.threads = options.threads
         decoding.precision = options.precision
@@ -129,22 +159,37 @@ package struct DiffusionPipeline: Sendable {
                 &decoded, threads: options.threads, precision: options.precision, progress: progress)
         }
         var volume = decoded.takeVolume()
+        if closes { volume.close(threads: options.threads) }
         volume.metadata.modelHash = modelHash
         return volume
     }
 
+    /// The refiner to use, if any.
+    private func refiner(
+        for autoencoder: SparseSDFAutoencoder, _ observer: any Observer
+    ) throws(Failure) -> RefinerPlan? {
+        switch options.refines {
+        case .never: return nil
+        case .always: return try RefinerPlan(for: autoencoder, in: model)
+        case .whereItFits:
+            do throws(Failure) {
+                return try RefinerPlan.find(for: autoencoder, in: model)
+            } catch {
+                observer.warn("\(error); nothing is refined")
+                return nil
+            }
+        }
+    }
+
     /// What two runs must share to go on to the same result.
     package func key(picture: String, last: DiffusionStage, structure: String) -> String {
-        let parts: [String] = [
-            modelHash, picture, structure, last.rawValue, "\(options.steps)", "\(options.guidance)", "\(options.seed)",
-            options.precision.rawValue,
-        ]
+        let plans = stages.map { "\($0.name): \(options.plans[$0].map { "\($0)" } ?? "")" }
+        let parts: [String] =
+            [
+                modelHash, picture, structure, last.name, "\(options.seed)", options.precision.rawValue,
+                options.refines.rawValue,
+            ] + plans
         let text = Buffer(Array(parts.joined(separator: "\n").utf8))
         return contentHash(UnsafeRawBufferPointer(text.unsafeElements))
     }
-}
-
-extension DiffusionStage {
-    /// Place among the stages.
-    package var order: Int { Self.allCases.firstIndex(of: self)! }
 }

@@ -5,53 +5,93 @@ import SSDFImage
 import SSDFNeural
 import SSDFTensor
 
-/// Which stages are run.
-package enum StageChoice: String, Sendable, CaseIterable, ExpressibleByArgument {
-    case dense
-    case sparse512 = "512"
-    case sparse1024 = "1024"
+/// The last stage to run: one of the model's, or its highest.
+package enum StageChoice: Sendable, Equatable, ExpressibleByArgument {
     case all
+    case stage(DiffusionStage)
+
+    package init?(argument: String) {
+        if argument == "all" {
+            self = .all
+        } else if let stage = DiffusionStage(name: argument) {
+            self = .stage(stage)
+        } else {
+            return nil
+        }
+    }
+
+    package var name: String {
+        switch self {
+        case .all: "all"
+        case .stage(let stage): stage.name
+        }
+    }
+
+    package var defaultValueDescription: String { name }
 }
 
-/// One value for all stages, or one for each of dense, 512 and 1024: "20" or "50,30,15".
+/// One value for all stages of a model, or one for each: "20" or "50,30,15".
 package struct PerStage: ExpressibleByArgument, Sendable, Equatable {
     package let values: [Double]
 
     package init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-        let numbers = parts.compactMap { Double($0) }
-        guard numbers.count == parts.count, numbers.count == 1 || numbers.count == 3,
-            numbers.allSatisfy({ $0.isFinite && $0 >= 0 })
-        else { return nil }
-        values = numbers.count == 1 ? [Double](repeating: numbers[0], count: 3) : numbers
+        values = parts.compactMap { Double($0) }
+        guard values.count == parts.count, values.count <= 64, values.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
+            return nil
+        }
+    }
+
+    /// The value of each stage.
+    /// - Throws: `usage` when there is neither one nor one for each.
+    func values(_ option: String, for stages: [DiffusionStage]) throws(Failure) -> [Double] {
+        if values.count == 1 { return [Double](repeating: values[0], count: stages.count) }
+        guard values.count == stages.count else {
+            throw Failure(
+                .usage,
+                "\(option) has \(values.count) numbers, expected 1, or one for each stage of the model: "
+                    + stages.map(\.name).joined(separator: ", "))
+        }
+        return values
     }
 }
 
 /// What the tools that sample take alike.
 package struct SamplingArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("The last stage (default: the model's highest).", valueName: "stage"))
+    @Option(
+        help: ArgumentHelp(
+            "The last stage: dense, a resolution such as 512, or all, the model's highest.", valueName: "stage"))
     package var stage = StageChoice.all
 
     @Option(
         help: ArgumentHelp(
-            "Steps of every stage, or of dense, 512 and 1024 (default: 50,30,15).", valueName: "count"))
+            "Steps of every stage, or of each of the model's in turn, as 50,30,15 (default: the model's).",
+            valueName: "count"))
     package var steps: PerStage?
 
     @Option(
         help: ArgumentHelp(
-            "Guidance scale of every stage, or of each; 0 runs the picture's pass alone (default: 7).",
+            "Guidance scale of every stage, or of each; 0 runs the picture's pass alone (default: the model's).",
             valueName: "scale"))
     package var guidance: PerStage?
+
+    @Option(
+        help: ArgumentHelp(
+            "What sampling starts from: noise, or zero for the mean of all shapes (default: the model's; noise when "
+                + "steps, a guidance scale or a seed is given).", valueName: "values"))
+    package var start: SamplingStart?
+
+    @Option(help: ArgumentHelp("Seed of the noise: a number, or random (default: 0).", valueName: "seed"))
+    package var seed: Seed?
 
     @Option(
         help: ArgumentHelp("The object's matte, PNG: its alpha, or its brightness.", valueName: "picture"),
         completion: .file(extensions: ["png"]))
     package var matte: String?
 
-    @Flag(inversion: .prefixedNo, help: "Refine what is decoded, where the model has a refiner for it.")
-    package var refine = true
-
-    @OptionGroup package var seed: SeedOptions
+    @Flag(
+        inversion: .prefixedNo, help: "Refine what is decoded (default: where the model has a refiner that fits it).")
+    package var refine: Bool?
 
     @Option(help: ArgumentHelp("Number format of the products.", valueName: "format"))
     package var precision = Precision.f32
@@ -59,7 +99,9 @@ package struct SamplingArguments: ParsableArguments {
     package init() {}
 
     /// - Throws: `ValidationError` when the numbers make no sense.
-    package func check() throws {
+    package func check(inputs: [String]) throws {
+        if inputs.count > 1, matte != nil { throw ValidationError("--matte takes one picture") }
+        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once") }
         for value in steps?.values ?? [] where value != value.rounded() || !(1...1000).contains(value) {
             throw ValidationError("--steps is \(rounded(value)), expected whole numbers, 1 to 1000")
         }
@@ -68,14 +110,24 @@ package struct SamplingArguments: ParsableArguments {
         }
     }
 
-    package func options(threads: Int, memory: Int) -> DiffusionPipeline.Options {
+    /// - Throws: `usage` when the numbers are not those of the model's stages; `unavailable` when it lacks a scheduler.
+    package func options(
+        for model: ModelDirectory, threads: Int, memory: Int
+    ) throws(Failure) -> DiffusionPipeline.Options {
         var options = DiffusionPipeline.Options()
-        if let steps { options.steps = steps.values.map { Int($0) } }
-        if let guidance { options.guidance = guidance.values }
-        options.seed = seed.seed.value
+        let stages = DiffusionStage.all(in: model)
+        let steps = try self.steps?.values("--steps", for: stages)
+        let guidance = try self.guidance?.values("--guidance", for: stages)
+        for (index, stage) in stages.enumerated() {
+            options.plans[stage] = SamplingPlan(
+                stage, try model.scheduler(of: stage), steps: steps.map { Int($0[index]) },
+                guidance: guidance.map { $0[index] }, start: start,
+                wantsNoise: steps != nil || guidance != nil || seed != nil)
+        }
+        options.seed = seed?.value ?? Seed.fixed.value
         options.threads = threads
         options.precision = precision
-        options.refines = refine
+        options.refines = refine.map { $0 ? .always : .never } ?? .whereItFits
         options.memory = memory
         return options
     }
@@ -86,11 +138,11 @@ package struct SamplingArguments: ParsableArguments {
         guard let highest = known.last else {
             throw Failure(.unavailable, file: model.path, "the model has no stages of diffusion")
         }
-        guard let asked = DiffusionStage(rawValue: stage.rawValue) else { return highest }
+        guard case .stage(let asked) = stage else { return highest }
         guard known.contains(asked) else {
             throw Failure(
                 .unavailable, file: model.path,
-                "the model has no stage \(asked.rawValue), expected \(known.map(\.rawValue).joined(separator: ", "))")
+                "the model has no stage \(asked.name), expected \(known.map(\.name).joined(separator: ", ")) or all")
         }
         return asked
     }
@@ -116,14 +168,17 @@ package struct SamplingArguments: ParsableArguments {
     }
 
     /// What shaped the result, in one order however it was typed.
-    package var recorded: [String] {
-        let options = options(threads: 1, memory: 0)
+    package func recorded(_ options: DiffusionPipeline.Options, of model: ModelDirectory) -> [String] {
+        let plans = DiffusionStage.all(in: model).compactMap { options.plans[$0] }
+        func joined(_ values: [String]) -> String { values.joined(separator: ",") }
         return [
-            "--stage=\(stage.rawValue)", "--steps=\(options.steps.map { "\($0)" }.joined(separator: ","))",
-            "--guidance=\(options.guidance.map { rounded($0) }.joined(separator: ","))",
-            refine ? "--refine" : "--no-refine", "--precision=\(precision.rawValue)",
+            "--stage=\(stage.name)", "--steps=\(joined(plans.map { "\($0.steps)" }))",
+            "--guidance=\(joined(plans.map { rounded($0.guidance) }))",
+            "--start=\(joined(plans.map(\.start.rawValue)))", "--refine=\(options.refines.rawValue)",
+            "--precision=\(precision.rawValue)",
         ]
     }
 }
 
 extension Precision: ExpressibleByArgument {}
+extension SamplingStart: ExpressibleByArgument {}

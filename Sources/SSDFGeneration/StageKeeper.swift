@@ -29,11 +29,22 @@ package final class StageKeeper: DiffusionPipeline.Observer {
         (self.folder, self.tool, self.arguments) = (folder, tool, arguments)
     }
 
+    /// Checks that what is to be kept can be.
+    /// - Throws: `cannotCreate`.
+    package func check() throws(Failure) {
+        if let checkpoint { _ = try Output(path: checkpoint) }
+        guard let folder else { return }
+        mkdir(folder, 0o777)
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw Failure(.cannotCreate, file: folder, "cannot write: \(systemMessage(errno))")
+        }
+    }
+
     package func progress(_ part: String) -> ProgressHandler { session.progress(part) }
 
     package func expectation(_ stage: DiffusionStage) -> @Sendable (_ seconds: Double) -> Void {
         let session = session
-        return { seconds in session.note("stage \(stage.rawValue): about \(rounded(seconds, digits: 3)) s left") }
+        return { seconds in session.note("stage \(stage.name): about \(rounded(seconds, digits: 3)) s left") }
     }
 
     package func keep(_ stage: DiffusionStage, _ state: SamplingState) throws(Failure) {
@@ -44,13 +55,14 @@ package final class StageKeeper: DiffusionPipeline.Observer {
     }
 
     package func finished(_ stage: DiffusionStage, _ result: borrowing SparseVolume) throws(Failure) {
-        session.note("stage \(stage.rawValue): \(grouped(result.activeCount)) cells")
+        session.note("stage \(stage.name): \(grouped(result.activeCount)) cells")
         guard let folder else { return }
-        mkdir(folder, 0o777)
-        let out = try Output(path: "\(folder)/\(stage.rawValue).ssdf")
+        let out = try Output(path: "\(folder)/\(stage.name).ssdf")
         try writeVolume(result, options: VolumeWriteOptions(threads: session.threads), to: out.sink)
         try out.commit()
     }
+
+    package func warn(_ message: String) { session.warn(message) }
 
     /// The state that an earlier run kept; nil when there is none yet.
     /// - Throws: `badData` when it belongs to another run.
@@ -62,7 +74,7 @@ package final class StageKeeper: DiffusionPipeline.Observer {
                 file: checkpoint, "the state of another run",
                 expected: "the same picture, model, seed, steps and guidance")
         }
-        session.note("going on from step \(found.state.step) of stage \(found.stage.rawValue)")
+        session.note("going on from step \(found.state.step) of stage \(found.stage.name)")
         return found
     }
 

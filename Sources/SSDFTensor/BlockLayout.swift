@@ -27,14 +27,20 @@ package final class BlockLayout: Sendable {
     package let blockOfKey: Buffer<Int32>
     /// Every token with every compressed key of its item.
     package let cellPlan: AttentionPlan
+    /// Every token with every token of its item.
+    package let tokenPlan: AttentionPlan
     let deviceForm = DeviceForm()
 
     package init(items: [Item], starts: consuming Buffer<Int32>, blockOfKey: consuming Buffer<Int32>) {
         cellPlan = AttentionPlan(queries: items.map(\.tokens), keys: items.map(\.keys))
+        tokenPlan = AttentionPlan(queries: items.map(\.tokens), keys: items.map(\.tokens))
         self.items = items
         self.starts = starts
         self.blockOfKey = blockOfKey
     }
+
+    /// Whether each item has so few blocks that all are chosen, whatever their scores.
+    func choosesAll(best: Int) -> Bool { items.allSatisfy { $0.blocks.count <= best } }
 }
 
 /// The blocks that every token attends to, for each key/value head.

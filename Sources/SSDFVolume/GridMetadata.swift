@@ -89,6 +89,10 @@ package struct GridMetadata: Sendable, Equatable {
         modelHash = ""
     }
 
+    /// Whether the grid was generated, and so is of a solid whose surface has no border: that is so of what
+    /// `ssdf-diffuse` made.
+    package var isGenerated: Bool { tool.hasPrefix("ssdf-diffuse ") }
+
     /// Length of a voxel's side in world units: cube root of the cell's volume.
     package var voxelSize: Double {
         let d = abs(indexToWorld.determinant)

@@ -31,6 +31,11 @@ struct Decode: Tool {
     @Flag(help: "Pass the volume through the model's refiner.")
     var refine = false
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Continue a surface that leaves the cells, so that it is closed (default: in latents of ssdf-diffuse).")
+    var close: Bool?
+
     @Flag(help: "Decode latents of another model, too.")
     var force = false
 
@@ -46,9 +51,11 @@ struct Decode: Tool {
         let modelHash = try directory.hash()
         let out = try Output(path: output)
 
+        var closes = close ?? false
         let decoder = try session.stage("read", file: input) {
             let latents = try loadVolume(path: input, grid: grid, threads: session.threads)
-            try check(latents.metadata, modelHash)
+            closes = close ?? latents.metadata.isGenerated
+            try check(latents.metadata, modelHash, of: model.model ?? directory.path)
             return try LatentDecoder(latents, model: directory)
         }
         let refiner = refine ? try RefinerPlan(for: decoder.autoencoder, in: directory) : nil
@@ -83,10 +90,15 @@ struct Decode: Tool {
             }
         }
         var volume = decoded.takeVolume()
+        if closes {
+            let continued = volume.close(threads: session.threads)
+            session.note("close: \(grouped(continued)) cells hold a surface that left the others")
+        }
         volume.metadata.modelHash = modelHash
         volume.metadata.tool = "\(Self.toolName) \(ssdfVersion)"
         volume.metadata.arguments =
-            (refine ? ["--refine"] : []) + (precision == .f32 ? [] : ["--precision=\(precision.rawValue)"])
+            (refine ? ["--refine"] : []) + (closes ? ["--close"] : [])
+            + (precision == .f32 ? [] : ["--precision=\(precision.rawValue)"])
         try session.stage("write", file: output) {
             try writeVolume(volume, options: VolumeWriteOptions(threads: session.threads), to: out.sink)
             try out.commit()
@@ -94,11 +106,11 @@ struct Decode: Tool {
     }
 
     /// Latents mean something to the model that made them, and to no other.
-    private func check(_ metadata: GridMetadata, _ modelHash: String) throws(Failure) {
+    private func check(_ metadata: GridMetadata, _ modelHash: String, of path: String) throws(Failure) {
         guard !force, !metadata.modelHash.isEmpty, metadata.modelHash != modelHash else { return }
         throw Failure(
             .badData, place: "grid \"\(metadata.name)\"",
-            "made by model \(metadata.modelHash), expected \(modelHash), which is \(model.model); --force decodes it anyway"
+            "made by model \(metadata.modelHash), expected \(modelHash), which is \(path); --force decodes it anyway"
         )
     }
 }

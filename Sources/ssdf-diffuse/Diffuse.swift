@@ -43,24 +43,15 @@ struct Diffuse: Tool {
         completion: .file(extensions: ["ssdf"]))
     var structure: String?
 
-    @Option(
-        help: ArgumentHelp("Keep the state after every step in this file.", valueName: "file"), completion: .file())
-    var checkpoint: String?
-
-    @Flag(help: "Go on from the checkpoint, when there is one.")
-    var resume = false
+    @OptionGroup var checkpoints: CheckpointArguments
 
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        try sampling.check()
-        if resume, checkpoint == nil { throw ValidationError("--resume needs --checkpoint") }
-        if inputs.count > 1 {
-            if output == "-" { throw ValidationError("several pictures need a folder, -o") }
-            if checkpoint != nil { throw ValidationError("--checkpoint takes one picture") }
-            if sampling.matte != nil { throw ValidationError("--matte takes one picture") }
-        }
-        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once") }
+        try sampling.check(inputs: inputs)
+        try checkpoints.check(inputs: inputs)
+        if inputs.count > 1, keepStages != nil { throw ValidationError("--keep-stages takes one picture") }
+        if inputs.count > 1, structure != nil { throw ValidationError("--structure takes one picture") }
     }
 
     func run() throws {
@@ -68,12 +59,14 @@ struct Diffuse: Tool {
         for input in inputs { try checkInput(input) }
         if let structure { try checkInput(structure) }
         let directory = try ModelSearch.standard.open(model.model)
-        let pipeline = try DiffusionPipeline(
-            directory, sampling.options(threads: session.threads, memory: common.memoryBudget))
         let last = try sampling.lastStage(of: directory)
-        let outputs = try outputPaths()
-        for (input, path) in zip(inputs, outputs) {
-            let out = try Output(path: path)
+        if structure != nil, last == .dense { throw ValidationError("--structure needs a later stage than dense") }
+        let options = try sampling.options(for: directory, threads: session.threads, memory: common.memoryBudget)
+        let pipeline = try DiffusionPipeline(directory, options)
+        let outputs = try OutputPlan(inputs, output: output, suffix: "ssdf")
+        try outputs.makeFolder()
+        let files = try outputs.paths.map { try Output(path: $0) }
+        for (input, (path, out)) in zip(inputs, zip(outputs.paths, files)) {
             let (picture, hash) = try session.stage("read", file: input) {
                 try sampling.picture(input, session: session)
             }
@@ -86,9 +79,10 @@ struct Diffuse: Tool {
             let structureHash = try structure.map { try fileHash($0) } ?? ""
             let key = pipeline.key(picture: hash, last: last, structure: structureHash)
             let keeper = StageKeeper(
-                session: session, checkpoint: checkpoint, key: key, folder: keepStages, tool: Self.toolName,
-                arguments: sampling.recorded)
-            let resumed = resume ? try keeper.resumed() : nil
+                session: session, checkpoint: checkpoints.file, key: key, folder: keepStages, tool: Self.toolName,
+                arguments: sampling.recorded(options, of: directory))
+            try keeper.check()
+            let resumed = checkpoints.resume ? try keeper.resumed() : nil
             var result = try session.stage("diffuse", file: input) {
                 try pipeline.run(picture, through: last, structure: cells, resumed: resumed, observer: keeper)
             } outcome: {
@@ -99,16 +93,6 @@ struct Diffuse: Tool {
                 try writeVolume(result, options: VolumeWriteOptions(threads: session.threads), to: out.sink)
                 try out.commit()
             }
-        }
-    }
-
-    /// One output a picture: the file that was named, or files of the pictures' names in the folder.
-    private func outputPaths() throws -> [String] {
-        guard inputs.count > 1 else { return [output] }
-        return inputs.map { input in
-            let name = input.split(separator: "/").last.map(String.init) ?? input
-            let stem = name.hasSuffix(".png") ? String(name.dropLast(4)) : name
-            return "\(output)/\(stem).ssdf"
         }
     }
 }

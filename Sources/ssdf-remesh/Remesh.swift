@@ -2,6 +2,7 @@ import ArgumentParser
 import SSDFCommand
 import SSDFCore
 import SSDFMesh
+import SSDFMeshCommand
 
 @main
 struct Remesh: Tool {
@@ -33,9 +34,7 @@ struct Remesh: Tool {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if format == nil, output != "-", MeshFileFormat(path: output) == nil {
-            throw ValidationError("\(output): unknown suffix, expected .ply, .obj, .stl, .off or .glb, or --format")
-        }
+        _ = try meshFormat(asked: format, output: output)
         if depfile != nil, output == "-" { throw ValidationError("--depfile needs an output with a name") }
     }
 
@@ -58,7 +57,7 @@ struct Remesh: Tool {
                 input: input, outcome: outcome, seconds: elapsed / .seconds(1), threads: session.threads)
             if json { writeStandardError("\(report.json)") } else { writeStandardError(report.text) }
         }
-        let kind = format ?? (output == "-" ? .ply : MeshFileFormat(path: output) ?? .ply)
+        let kind = try meshFormat(asked: format, output: output)
         try session.stage("write") {
             try writeMesh(outcome.mesh, format: kind, threads: session.threads, to: target.sink)
             try target.commit()
@@ -80,5 +79,3 @@ struct Remesh: Tool {
         }
     }
 }
-
-extension MeshFileFormat: ExpressibleByArgument {}

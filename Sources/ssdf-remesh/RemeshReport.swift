@@ -1,5 +1,6 @@
 import SSDFCore
 import SSDFMesh
+import SSDFMeshCommand
 
 /// What was asked for and what came out. Distances in the mesh's units, angles in degrees.
 func remeshReport(

@@ -139,11 +139,19 @@ import Testing
             sed -i 's/^    size: 518$/\(lines)/' released/config.yaml
             ssdf-model import released -o imported --image-encoder dino/encoder.safetensors
             ssdf-generate matte.png -m imported --stage 512 --no-refine \(Self.steps) -o whole.ply
-            ssdf-diffuse matte.png -m imported --stage 512 --no-refine \(Self.steps) \
+            ssdf-diffuse matte.png -m imported --stage 512 --no-refine \(Self.steps) --threads 1 \
                 | ssdf-decode - -m imported | ssdf-extract - | cmp - whole.ply
-            ssdf-inspect --json whole.ply > /dev/null
+            ssdf-inspect --strict whole.ply > /dev/null
+            ssdf-generate matte.png -m imported --stage 512 \(Self.steps) -o without.ply
+            cmp without.ply whole.ply
+            ! ssdf-generate matte.png -m imported --stage 512 --refine \(Self.steps) -o no.ply 2> /dev/null
+            ! test -e no.ply
             """)
         #expect(result.status == 0, "\(result)")
+        #expect(
+            result.err
+                == "ssdf-generate: imported: refiner: a decoder with 2 features, expected 32, which the refiner reads; "
+                + "nothing is refined\n")
     }
 
     @Test func takesPicturesWithoutAlpha() throws {

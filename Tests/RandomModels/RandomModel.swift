@@ -105,6 +105,38 @@ package struct RandomModel {
           params: {layers_per_block: 2, layers_mid_block: 2, patch_size: 256}
         """
 
+    /// The configuration of the built-in model: a dense transformer whose result is the grid of 16³ cells itself, and one
+    /// sparse stage at 128; the mean of all shapes is predicted in one step unless samples are asked for.
+    package static let small = """
+        dense_image_encoder:
+          target: models.DinoEncoder
+          params: {version: dinov2_vits14_reg, embed_dim: 128, depth: 4, num_heads: 4, patch_size: 8, img_size: 112,
+                   size: 112}
+        dense_dit:
+          target: models.DenseDiT
+          params: {resolution: 16, in_channels: 1, out_channels: 1, model_channels: 128, cond_channels: 128,
+                   num_blocks: 4, num_heads: 4, patch_size: 4, share_mod: true, qk_rms_norm: true,
+                   latent_shape: [1, 16, 16, 16], structure_threshold: 0.5}
+        dense_scheduler:
+          target: FlowMatchEulerDiscreteScheduler
+          params: {num_train_timesteps: 1000, shift: 3, default_start: zero, default_steps: 1, default_guidance: 0,
+                   noise_steps: 20, noise_guidance: 2}
+        sparse_vae_128:
+          target: models.SparseSDFVAE
+          params: {embed_dim: 8, resolution: 16, model_channels_encoder: 128, num_blocks_encoder: 2,
+                   num_heads_encoder: 4, model_channels_decoder: 128, num_blocks_decoder: 2, num_heads_decoder: 4,
+                   norm_groups: 8, truncation_voxels: 4, iso_value: 0, latents_scale: 1.3, latents_shift: 0.03}
+        sparse_dit_128:
+          target: models.SparseDiT
+          params: {resolution: 16, in_channels: 8, out_channels: 8, model_channels: 128, cond_channels: 128,
+                   num_blocks: 6, num_heads: 4, num_kv_heads: 2, compression_block_size: 8, selection_block_size: 8,
+                   topk: 8, compression_version: v1, share_mod: true}
+        sparse_scheduler_128:
+          target: FlowMatchEulerDiscreteScheduler
+          params: {num_train_timesteps: 1000, shift: 3, default_start: zero, default_steps: 1, default_guidance: 0,
+                   noise_steps: 20, noise_guidance: 2}
+        """
+
     /// All three stages, small enough for tests: a grid of 16 cells, latents of 16 and of 32 cells.
     package static func tinyPipeline(sparseConditions: Bool = false) -> String {
         func autoencoder(_ side: Int) -> String {

@@ -13,11 +13,10 @@ import Testing
         return try bytes.withUnsafeBytes { try RasterImage(png: $0) }
     }
 
-    @Test func equalsTheRecorded() throws {
-        let shared = ProcessInfo.processInfo.environment["SSDF_PARITY"] ?? SharedData.folder("parity")
-        guard let folder = shared.map({ $0 + "/g_images" }),
-            let data = try? Data(contentsOf: URL(fileURLWithPath: folder + "/index.json"))
-        else { return }
+    /// Every picture of the folders of recorded cases.
+    @Test(arguments: ParityTests.pictureFolders) func equalsTheRecorded(in url: URL) throws {
+        let folder = url.path
+        let data = try Data(contentsOf: url.appendingPathComponent("index.json"))
         let index = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         let items = try #require(index["items"] as? [[String: Any]])
         #expect(!items.isEmpty)
@@ -37,7 +36,8 @@ import Testing
             #expect(wrong == 0, "\(input)")
             if let rows = item["patch_mask_rows"] as? [String] {
                 let mask = PatchMask(
-                    Tensor(found.mask.map { Float($0) }, shape: [1, found.side, found.side]), patch: 14)
+                    Tensor(found.mask.map { Float($0) }, shape: [1, found.side, found.side]),
+                    patch: found.side / rows.count)
                 #expect(mask.isCovered == rows.flatMap { $0.map { $0 == "#" } }, "\(input)")
             }
         }

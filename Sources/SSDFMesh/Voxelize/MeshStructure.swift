@@ -20,10 +20,10 @@ extension TriangleMesh {
     ///
     /// Grid point i lies at 2i/(size − 1) − 1 of the mesh's coordinates. The reference measures each triangle within
     /// its own box grown by five steps; distances count as whole multiples of 1e-7 (SPEC §12).
-    /// - Parameter size: grid points along a side; a multiple of `factor`.
+    /// - Parameter size: grid points along a side; the last cell of a side may have fewer than `factor`.
     /// - Returns: cells, ascending by x, y, z.
     package func structure(size: Int, factor: Int = 8) -> [SIMD3<Int32>] {
-        let side = size / factor
+        let side = (size + factor - 1) / factor
         var isActive = [Bool](repeating: false, count: side * side * side)
         let threshold = 4 / Double(size)
         let steps = Double(size - 1)

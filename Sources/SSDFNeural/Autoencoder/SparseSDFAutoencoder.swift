@@ -69,7 +69,6 @@ package struct SparseSDFAutoencoder: Sendable {
 /// Streams of one seed, so that no two uses draw the same numbers.
 package enum NoiseStream {
     package static let posterior: UInt64 = 1
+    /// Sparse stages have the stream of their resolution, which is 8 or more.
     package static let denseStage: UInt64 = 2
-    package static let sparseStage512: UInt64 = 3
-    package static let sparseStage1024: UInt64 = 4
 }

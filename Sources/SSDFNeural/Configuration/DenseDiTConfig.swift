@@ -18,6 +18,9 @@ package struct DenseDiTConfig: Sendable, Equatable {
     package var useFP16 = false
     /// Channels and sides of a latent.
     package var latentShape = [8, 16, 16, 16]
+    /// A cell belongs to the structure when its chance is at least this; nil: 0.1 as in the released pipeline, or 0.5
+    /// where the transformer's result is the grid of cells itself. A key of our own.
+    package var structureThreshold: Double?
 
     package init() {}
 
@@ -46,6 +49,14 @@ package struct DenseDiTConfig: Sendable, Equatable {
         useFP16 = try reader.bool("use_fp16", default: false)
         latentShape = try reader.ints("latent_shape", default: [8, 16, 16, 16])
         try reader.requireAbsolutePositions()
+        if reader.node("structure_threshold") != nil {
+            let threshold = try reader.double("structure_threshold")
+            guard threshold > 0, threshold < 1 else {
+                throw .badData(
+                    place: "\(reader.path).structure_threshold", "\(threshold)", expected: "a chance between 0 and 1")
+            }
+            structureThreshold = threshold
+        }
         guard resolution % patchSize == 0 else {
             throw .badData(
                 place: "\(reader.path).patch_size", "\(patchSize)",

@@ -13,8 +13,11 @@ package struct ModelSearch: Sendable {
 
     package init(folders: [String]) { self.folders = folders }
 
+    /// The name of the model that comes with the tools, which is used when none is named.
+    package static let builtIn = "small"
+
     /// The folders of this process: those of `SSDF_MODEL_PATH`, the user's data directory, and the share folder beside
-    /// the program's own.
+    /// the program's own; or of a program that was built and not installed, the models of its checkout.
     package static var standard: Self {
         var folders = (variable("SSDF_MODEL_PATH") ?? "").split(separator: ":").map(String.init)
         if let data = variable("XDG_DATA_HOME"), data.hasPrefix("/") {
@@ -22,7 +25,14 @@ package struct ModelSearch: Sendable {
         } else if let home = variable("HOME") {
             folders.append(home + "/.local/share/ssdf/models")
         }
-        if let program = programFolder() { folders.append(program + "/../share/ssdf/models") }
+        if let program = programFolder() {
+            let parts = program.split(separator: "/", omittingEmptySubsequences: false)
+            if let build = parts.lastIndex(of: ".build") {
+                folders.append(parts[..<build].joined(separator: "/") + "/Fixtures/models")
+            } else {
+                folders.append(program + "/../share/ssdf/models")
+            }
+        }
         return Self(folders: folders)
     }
 
@@ -36,10 +46,16 @@ package struct ModelSearch: Sendable {
             .unavailable, file: nameOrPath, "no such model: \(searched); \(ReleasedModel.instructions)")
     }
 
-    /// Opens the model that a name or path stands for.
+    /// Opens the model that a name or path stands for; without one, the built-in model.
     /// - Throws: as `locate(_:)` and `ModelDirectory(path:)`.
-    package func open(_ nameOrPath: String) throws(Failure) -> ModelDirectory {
-        try ModelDirectory(path: try locate(nameOrPath))
+    package func open(_ nameOrPath: String?) throws(Failure) -> ModelDirectory {
+        if let nameOrPath { return try ModelDirectory(path: try locate(nameOrPath)) }
+        for folder in folders where isModel("\(folder)/\(Self.builtIn)") {
+            return try ModelDirectory(path: "\(folder)/\(Self.builtIn)")
+        }
+        throw Failure(
+            .unavailable, file: Self.builtIn,
+            "the built-in model is not there: looked in \(folders.joined(separator: ", ")); name a model with -m")
     }
 
     private func isModel(_ path: String) -> Bool {

@@ -2,30 +2,46 @@ import SSDFCore
 import SSDFTensor
 
 /// The first stage: from a picture to the cells that hold the surface.
+///
+/// The transformer's result is a latent that a dense autoencoder decodes to the logits of cells; or, in a model without
+/// one, the grid of cells itself, 1 where a cell holds the surface and −1 elsewhere.
 package struct DenseStage: Sendable {
     private let model: ModelDirectory
     private let transformer: DenseDiTConfig
-    private let autoencoder: DenseShapeVAEConfig
-    /// A cell belongs to the structure when its chance is at least this: the released pipeline's.
-    package static let threshold: Float = 0.1
+    /// Nil where the transformer's result is the grid.
+    private let autoencoder: DenseShapeVAEConfig?
+    /// A cell belongs to the structure when its chance is at least this.
+    package let threshold: Float
 
     /// Cells along a side of the result.
     package let side: Int
 
     /// - Throws: `unavailable` when the model has no dense stage; `badData` when its parts do not fit each other.
     package init(_ model: ModelDirectory) throws(Failure) {
-        guard case .denseDiT(let transformer) = model.config[DiffusionStage.dense.transformer],
-            case .denseVAE(let autoencoder) = model.config[DiffusionStage.dense.autoencoder]
-        else { throw Failure(.unavailable, file: model.path, "the model has no dense stage") }
-        guard transformer.outChannels == autoencoder.embedDim, transformer.inChannels == autoencoder.embedDim else {
-            throw .badData(
-                file: model.path, place: "dense_dit", "\(transformer.outChannels) channels",
-                expected: "\(autoencoder.embedDim), those of dense_vae")
+        let stage = DiffusionStage.dense
+        guard case .denseDiT(let transformer) = model.config[stage.transformer] else {
+            throw Failure(.unavailable, file: model.path, "the model has no dense stage")
         }
         self.model = model
         self.transformer = transformer
-        self.autoencoder = autoencoder
-        side = transformer.resolution << (autoencoder.decoderChannels.count - 1)
+        let channels: Int
+        if case .denseVAE(let autoencoder) = model.config[stage.autoencoder] {
+            self.autoencoder = autoencoder
+            channels = autoencoder.embedDim
+            side = transformer.resolution << (autoencoder.decoderChannels.count - 1)
+            threshold = Float(transformer.structureThreshold ?? 0.1)
+        } else {
+            autoencoder = nil
+            channels = 1
+            side = transformer.resolution
+            threshold = Float(transformer.structureThreshold ?? 0.5)
+        }
+        guard transformer.outChannels == channels, transformer.inChannels == channels else {
+            throw .badData(
+                file: model.path, place: "dense_dit", "\(transformer.outChannels) channels",
+                expected: autoencoder == nil
+                    ? "1, a grid of cells, in a model without dense_vae" : "\(channels), those of dense_vae")
+        }
     }
 
     /// Samples a structure: the cells, ascending by x, y, z, and their chances.
@@ -43,14 +59,11 @@ package struct DenseStage: Sendable {
                 expected: "\(image.channels), the image encoder's width")
         }
         let compute = Compute(threads: options.threads, precision: options.precision)
-        let schedule = try model.schedule(of: .dense, steps: options.steps)
+        let schedule = try model.schedule(of: .dense, steps: options.plan.steps)
         let r = transformer.resolution
         let shape = [1, transformer.inChannels, r, r, r]
-        try resumed?.check(shape, steps: options.steps)
-        let start =
-            resumed.map { Tensor($0.x, shape: shape) }
-            ?? Sampler.noise(
-                shape, seed: options.seed, stream: DiffusionStage.dense.noiseStream, threads: options.threads)
+        try resumed?.check(shape, steps: options.plan.steps)
+        let start = resumed.map { Tensor($0.x, shape: shape) } ?? Sampler.start(shape, of: .dense, options)
         var latents = start
         do {
             let network = try DenseDiffusionTransformer(
@@ -65,21 +78,30 @@ package struct DenseStage: Sendable {
                     network(x, t: [t], condition: isConditional ? image.tokens : none, compute)
                 })
         }
-        return try decode(latents, compute)
+        return try cells(of: try chances(of: latents, compute))
     }
 
-    /// The cells whose chance reaches the threshold.
-    private func decode(_ latents: Tensor, _ compute: Compute) throws(Failure) -> ([SIMD3<Int32>], [Float]) {
+    /// `[side³]`: the chance of every cell, x outermost.
+    private func chances(of latents: Tensor, _ compute: Compute) throws(Failure) -> Tensor {
+        guard let autoencoder else {
+            let chances = compute.affine(latents, scale: 0.5, shift: 0.5)
+            for place in 0..<chances.count { chances.pointer[place] = min(max(chances.pointer[place], 0), 1) }
+            return chances
+        }
         let decoder = try DenseShapeNetwork(
             ParameterSource(try model.open(DiffusionStage.dense.autoencoder)).scoped("decoder"), .decoder,
             inputs: autoencoder.embedDim, outputs: autoencoder.outChannels, widths: autoencoder.decoderChannels,
             blocks: autoencoder.decoderResBlocks, middleBlocks: autoencoder.decoderMiddleBlocks)
         let input = compute.affine(
             latents, scale: Float(1 / autoencoder.latentsScale), shift: Float(autoencoder.latentsShift))
-        let chances = compute.apply(.sigmoid, decoder(compute.channelsLast(input), compute))
+        return compute.apply(.sigmoid, decoder(compute.channelsLast(input), compute))
+    }
+
+    /// The cells whose chance reaches the threshold.
+    private func cells(of chances: Tensor) throws(Failure) -> ([SIMD3<Int32>], [Float]) {
         var cells: [SIMD3<Int32>] = []
         var kept: [Float] = []
-        for place in 0..<side * side * side where chances.pointer[place] >= Self.threshold {
+        for place in 0..<side * side * side where chances.pointer[place] >= threshold {
             cells.append(SIMD3(Int32(place / (side * side)), Int32(place / side % side), Int32(place % side)))
             kept.append(chances.pointer[place])
         }

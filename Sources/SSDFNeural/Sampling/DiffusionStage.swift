@@ -1,42 +1,72 @@
 import SSDFCore
 import SSDFTensor
 
-/// The stages of image-conditioned generation, in order.
-package enum DiffusionStage: String, Sendable, CaseIterable {
+/// A stage of image-conditioned generation. A model has the dense one, which finds where the surface is, and sparse ones
+/// of rising resolution.
+package enum DiffusionStage: Sendable, Hashable {
     /// Where the surface is.
     case dense
-    case sparse512 = "512"
-    case sparse1024 = "1024"
+    /// Latents in the cells near the surface, named by the voxels along a side of what they decode to.
+    case sparse(Int)
 
-    /// The names of its components in a model.
-    package var transformer: String { self == .dense ? "dense_dit" : "sparse_dit_\(rawValue)" }
-    package var autoencoder: String { self == .dense ? "dense_vae" : "sparse_vae_\(rawValue)" }
-    package var scheduler: String { self == .dense ? "dense_scheduler" : "sparse_scheduler_\(rawValue)" }
-    package var imageEncoder: String { self == .dense ? "dense_image_encoder" : "sparse_image_encoder" }
-
-    /// Steps of the released pipeline.
-    package var defaultSteps: Int {
+    /// As options, files and components call it: "dense", "512".
+    package var name: String {
         switch self {
-        case .dense: 50
-        case .sparse512: 30
-        case .sparse1024: 15
+        case .dense: "dense"
+        case .sparse(let resolution): "\(resolution)"
         }
     }
 
-    /// Guidance scale of the released pipeline.
-    package static var defaultGuidance: Double { 7 }
+    /// - Returns: nil for anything but "dense" and whole numbers that can be a resolution.
+    package init?(name: String) {
+        if name == "dense" {
+            self = .dense
+        } else if let resolution = Int(name), (8...1 << 20).contains(resolution), "\(resolution)" == name {
+            self = .sparse(resolution)
+        } else {
+            return nil
+        }
+    }
 
+    /// The names of its components in a model.
+    package var transformer: String { self == .dense ? "dense_dit" : "sparse_dit_\(name)" }
+    package var autoencoder: String { self == .dense ? "dense_vae" : "sparse_vae_\(name)" }
+    package var scheduler: String { self == .dense ? "dense_scheduler" : "sparse_scheduler_\(name)" }
+
+    /// The component that sees the picture for this stage: a model with one encoder has that of the dense stage.
+    package func imageEncoder(in model: ModelDirectory) -> String {
+        let own = "sparse_image_encoder"
+        return self != .dense && model.config[own] != nil ? own : "dense_image_encoder"
+    }
+
+    /// The stream of noise: 2 for the dense stage, the resolution for a sparse one.
     var noiseStream: UInt64 {
         switch self {
         case .dense: NoiseStream.denseStage
-        case .sparse512: NoiseStream.sparseStage512
-        case .sparse1024: NoiseStream.sparseStage1024
+        case .sparse(let resolution): UInt64(resolution)
         }
     }
 
-    /// The stages of a model.
+    /// Steps where neither a person nor the model says how many: those of the released pipeline.
+    var releasedSteps: Int {
+        switch self {
+        case .dense: 50
+        case .sparse(1024): 15
+        case .sparse: 30
+        }
+    }
+
+    /// The stages of a model, in the order they run in.
     package static func all(in model: ModelDirectory) -> [DiffusionStage] {
-        allCases.filter { model.config[$0.transformer] != nil }
+        let prefix = "sparse_dit_"
+        let resolutions = model.config.components.compactMap { component -> Int? in
+            guard component.name.hasPrefix(prefix),
+                case .sparse(let resolution)? = DiffusionStage(name: String(component.name.dropFirst(prefix.count)))
+            else { return nil }
+            return resolution
+        }
+        let dense: [DiffusionStage] = model.config[DiffusionStage.dense.transformer] == nil ? [] : [.dense]
+        return dense + resolutions.sorted().map { .sparse($0) }
     }
 }
 
@@ -44,7 +74,7 @@ package enum DiffusionStage: String, Sendable, CaseIterable {
 package struct SamplingState: Sendable {
     /// Steps done.
     package var step: Int
-    /// `[8, R, R, R]` or `[N, channels]`, in the order of `cells`.
+    /// `[1, C, R, R, R]` or `[N, channels]`, in the order of `cells`.
     package var x: [Float]
     package var shape: [Int]
     /// Of a sparse stage: its tokens' cells.
@@ -62,9 +92,7 @@ package struct SamplingState: Sendable {
 
 /// How a stage is run.
 package struct SamplingOptions: Sendable {
-    package var steps = 30
-    /// 0 runs the conditional pass alone.
-    package var guidance = DiffusionStage.defaultGuidance
+    package var plan = SamplingPlan(steps: 30, guidance: SamplingPlan.releasedGuidance, start: .noise)
     package var seed: UInt64 = 0
     package var threads = 1
     package var precision = Precision.f32

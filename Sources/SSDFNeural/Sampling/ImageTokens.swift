@@ -15,11 +15,12 @@ package struct ImageTokens: Sendable {
         _ picture: RasterImage, for stage: DiffusionStage, in model: ModelDirectory, threads: Int,
         precision: Precision = .f32
     ) throws(Failure) {
-        guard case .imageEncoder(let config) = model.config[stage.imageEncoder] else {
-            throw Failure(.unavailable, file: model.path, "the model has no \(stage.imageEncoder)")
+        let component = stage.imageEncoder(in: model)
+        guard case .imageEncoder(let config) = model.config[component] else {
+            throw Failure(.unavailable, file: model.path, "the model has no \(component)")
         }
         let prepared = try ConditionImage(picture, side: config.size)
-        let encoder = try ImageEncoder(ParameterSource(try model.open(stage.imageEncoder)), config)
+        let encoder = try ImageEncoder(ParameterSource(try model.open(component)), config)
         let compute = Compute(threads: threads, precision: precision)
         let side = prepared.side
         let pixels = side * side

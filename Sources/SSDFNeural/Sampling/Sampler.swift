@@ -22,8 +22,8 @@ struct Sampler {
         for step in first..<schedule.steps {
             let t = schedule.timesteps[step]
             var v = try velocity(x, t, true)
-            if options.guidance > 0 {
-                v = guided(v, try velocity(x, t, false), scale: Float(options.guidance), compute)
+            if options.plan.guidance > 0 {
+                v = guided(v, try velocity(x, t, false), scale: Float(options.plan.guidance), compute)
             }
             x = schedule.step(step, x, velocity: v, compute)
             guard x.elements.allSatisfy(\.isFinite) else {
@@ -41,22 +41,29 @@ struct Sampler {
         return x
     }
 
-    /// Normal noise of a stage, the same on every machine.
-    static func noise(_ shape: [Int], seed: UInt64, stream: UInt64, threads: Int) -> Tensor {
+    /// What a stage starts from: zeros, or normal noise, the same on every machine.
+    static func start(_ shape: [Int], of stage: DiffusionStage, _ options: SamplingOptions) -> Tensor {
         let x = Tensor(repeating: 0, shape: shape)
-        GaussianNoise(seed: seed, stream: stream).fill(
-            UnsafeMutableBufferPointer(start: x.pointer, count: x.count), threads: threads)
+        guard options.plan.start == .noise else { return x }
+        GaussianNoise(seed: options.seed, stream: stage.noiseStream).fill(
+            UnsafeMutableBufferPointer(start: x.pointer, count: x.count), threads: options.threads)
         return x
     }
 }
 
 extension ModelDirectory {
-    /// The schedule of a stage.
+    /// The scheduler of a stage.
     /// - Throws: `unavailable` when the model has none.
-    func schedule(of stage: DiffusionStage, steps: Int) throws(Failure) -> FlowMatchingSchedule {
+    package func scheduler(of stage: DiffusionStage) throws(Failure) -> SchedulerConfig {
         guard case .scheduler(let config) = config[stage.scheduler] else {
             throw Failure(.unavailable, file: path, "the model has no \(stage.scheduler)")
         }
-        return FlowMatchingSchedule(config, steps: steps)
+        return config
+    }
+
+    /// The schedule of a stage.
+    /// - Throws: `unavailable` when the model has none.
+    func schedule(of stage: DiffusionStage, steps: Int) throws(Failure) -> FlowMatchingSchedule {
+        FlowMatchingSchedule(try scheduler(of: stage), steps: steps)
     }
 }

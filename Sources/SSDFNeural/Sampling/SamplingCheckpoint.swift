@@ -19,7 +19,7 @@ package struct SamplingCheckpoint: Sendable {
             items.append(SafetensorsWriter.Item(name: "cells", type: .i32, shape: [state.cells.count, 3]))
         }
         var writer = try SafetensorsWriter(
-            items: items, metadata: ["key": key, "stage": stage.rawValue, "step": "\(state.step)"])
+            items: items, metadata: ["key": key, "stage": stage.name, "step": "\(state.step)"])
         try writer.writeHeader(to: sink)
         for item in writer.items {
             if item.name == "x" {
@@ -38,7 +38,7 @@ package struct SamplingCheckpoint: Sendable {
     package init(path: String) throws(Failure) {
         let file = try SafetensorsFile(path: path)
         let fields = Dictionary(file.header.metadata.map { ($0.key, $0.value) }) { first, _ in first }
-        guard let key = fields["key"], let stage = fields["stage"].flatMap(DiffusionStage.init(rawValue:)),
+        guard let key = fields["key"], let stage = fields["stage"].flatMap(DiffusionStage.init(name:)),
             let step = fields["step"].flatMap({ Int($0) }), step >= 0, let x = file.entry("x"), x.type == .f32
         else {
             throw .badData(file: path, "not a checkpoint of a sampling run", expected: "one that ssdf-diffuse wrote")

@@ -16,7 +16,7 @@ package struct SparseStage: Sendable {
     package init(_ stage: DiffusionStage, _ model: ModelDirectory) throws(Failure) {
         guard case .sparseDiT(let transformer) = model.config[stage.transformer],
             case .sparseVAE(let autoencoder) = model.config[stage.autoencoder]
-        else { throw Failure(.unavailable, file: model.path, "the model has no stage \(stage.rawValue)") }
+        else { throw Failure(.unavailable, file: model.path, "the model has no stage \(stage.name)") }
         guard transformer.outChannels == autoencoder.embedDim, transformer.inChannels == autoencoder.embedDim else {
             throw .badData(
                 file: model.path, place: stage.transformer, "\(transformer.outChannels) channels",
@@ -58,12 +58,10 @@ package struct SparseStage: Sendable {
         let coordinates = try unsorted.blockOrder(size: 8).coordinates
         let sorted = coordinates.rows.array.map { SIMD3($0.y, $0.z, $0.w) }
         let compute = Compute(threads: options.threads, precision: options.precision)
-        let schedule = try model.schedule(of: stage, steps: options.steps)
+        let schedule = try model.schedule(of: stage, steps: options.plan.steps)
         let shape = [coordinates.count, transformer.inChannels]
-        try resumed?.check(shape, steps: options.steps)
-        let start =
-            resumed.map { Tensor($0.x, shape: shape) }
-            ?? Sampler.noise(shape, seed: options.seed, stream: stage.noiseStream, threads: options.threads)
+        try resumed?.check(shape, steps: options.plan.steps)
+        let start = resumed.map { Tensor($0.x, shape: shape) } ?? Sampler.start(shape, of: stage, options)
         let network = try SparseDiffusionTransformer(
             ParameterSource(try model.open(stage.transformer)), .init(transformer))
         let with = try image.condition(isSparse: transformer.sparseConditions, compute)

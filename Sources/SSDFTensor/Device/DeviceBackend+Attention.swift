@@ -166,17 +166,26 @@ extension DeviceBackend {
             UnsafePointer(layout.blocks.pointer()), most, change(sums), chosen.pointer())
         selection.noteChoice(on: chosen)
 
-        var selected = self.operands(q, operands.k, operands.v, layout.plan, gate: gate(1), adds: true)
-        choose(&selected, chosen, layout, best)
+        var selected = selectedOperands(operands, chosen, selection)
         device.pointee.attention(&selected, change(y), write(trace.logSums[1]))
     }
 
-    private func choose(
-        _ operands: inout ssdf_device_attention, _ chosen: DeviceArray, _ layout: DeviceLayout, _ best: Int
-    ) {
-        operands.selected = UnsafePointer(chosen.pointer())
-        operands.block_starts = UnsafePointer(layout.starts.pointer())
-        operands.best = Int32(best)
+    /// The operands of the selected branch: over all tokens of the item where all blocks are chosen.
+    private func selectedOperands(
+        _ operands: BlockSparseOperands, _ chosen: DeviceArray, _ selection: BlockSelection
+    ) -> ssdf_device_attention {
+        let gate = AttentionGate(gates: operands.gates, column: 1)
+        let layout = selection.layout
+        if layout.choosesAll(best: selection.best) {
+            return self.operands(
+                operands.q, operands.k, operands.v, form(layout.tokenPlan), gate: gate, adds: true)
+        }
+        var result = self.operands(
+            operands.q, operands.k, operands.v, form(layout).plan, gate: gate, adds: true)
+        result.selected = UnsafePointer(chosen.pointer())
+        result.block_starts = UnsafePointer(form(layout).starts.pointer())
+        result.best = Int32(selection.best)
+        return result
     }
 
     /// δ of every branch takes a pass of its own over the branch's keys.
@@ -190,7 +199,6 @@ extension DeviceBackend {
             return
         }
         let (q, selection) = (operands.q, trace.selection)
-        let layout = form(selection.layout)
         let count = q.shape[0] * q.shape[1]
         let deltas = Tensor(shape: [3, q.shape[0], q.shape[1]], storage: pool.take(3 * count))
         let delta = write(deltas)
@@ -201,11 +209,10 @@ extension DeviceBackend {
             &windows, nil, read(trace.logSums[2]), read(dy), delta + 2 * count, write(gradients.q),
             write(gradients.k), write(gradients.v))
 
-        var selected = self.operands(q, operands.k, operands.v, layout.plan, gate: gate(1), adds: true)
         let chosen = selection.deviceForm.get {
             DeviceArray(plugin, UnsafePointer(selection.blocks.pointer), count: selection.blocks.count)
         }
-        choose(&selected, chosen, layout, selection.best)
+        var selected = selectedOperands(operands, chosen, selection)
         device.pointee.attention_gradients(
             &selected, nil, read(trace.logSums[1]), read(dy), delta + count, change(gradients.q),
             change(gradients.k), change(gradients.v))

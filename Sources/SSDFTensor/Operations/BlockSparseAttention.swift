@@ -100,50 +100,78 @@ extension CPUBackend {
             operands.q, operands.k, operands.v, plan: plan.windows, gate: gate(2), adds: false, into: y,
             logSum: trace.logSums[2])
         compressedAttention(operands, gate: gate(0), into: y, trace: trace, scores: scores)
-        selectedAttention(operands, gate: gate(1), into: y, trace: trace)
+        if plan.layout.choosesAll(best: plan.best) {
+            // Then the lanes need not hold one token each, which is a waste where few heads share keys.
+            attention(
+                operands.q, operands.k, operands.v, plan: plan.layout.tokenPlan, gate: gate(1), adds: true, into: y,
+                logSum: trace.logSums[1])
+        } else {
+            selectedAttention(operands, gate: gate(1), into: y, trace: trace)
+        }
     }
 
     /// The gradients of the operands. With δ_b = Σ o_b·dy of a row: dg_b is the sum of δ_b over the heads, and a
-    /// branch's gradient is that of attention with P and dS times the gate. δ of the selected and window branch takes
-    /// a pass of its own over their keys; that of the compressed branch is what is left of Σ y·dy.
+    /// branch's gradient is that of attention with P and dS times the gate. δ of two branches takes a pass of its own over
+    /// their keys, and that of the third is what is left of Σ y·dy: of the compressed branch, or where all blocks are
+    /// chosen of the selected one, which then has the most keys.
     package func blockSparseAttentionGradients(
         _ operands: BlockSparseOperands, plan: BlockSparsePlan, y: Tensor, trace: BlockSparseTrace, dy: Tensor,
         into gradients: BlockSparseOperands
     ) {
-        let (q, k, v, gates) = (operands.q, operands.k, operands.v, operands.gates)
-        let (tokens, heads, dimension) = (q.shape[0], q.shape[1], q.shape[2])
-        func gate(_ column: Int) -> AttentionGate { AttentionGate(gates: gates, column: column) }
+        let (q, k, v) = (operands.q, operands.k, operands.v)
+        let (tokens, heads) = (q.shape[0], q.shape[1])
+        func gate(_ column: Int) -> AttentionGate { AttentionGate(gates: operands.gates, column: column) }
         clear([gradients.k, gradients.v, gradients.cellKeys, gradients.cellValues])
         let memory = scratch(3 * tokens * heads)
         let delta = (0..<3).map {
             Tensor(shape: [tokens, heads], storage: memory, offset: $0 * tokens * heads)
         }
+        func compressed(_ delta: AttentionDelta) {
+            attentionGradients(
+                q, operands.cellKeys, operands.cellValues, plan: trace.selection.layout.cellPlan, gate: gate(0),
+                adds: true, delta: delta, logSum: trace.logSums[0], dy: dy, dq: gradients.q, dk: gradients.cellKeys,
+                dv: gradients.cellValues)
+        }
         attentionGradients(
             q, k, v, plan: plan.windows, gate: gate(2), adds: false, delta: .computed(delta[2]),
             logSum: trace.logSums[2], dy: dy, dq: gradients.q, dk: gradients.k, dv: gradients.v)
-        selectedAttentionGradients(
-            operands, gate: gate(1), delta: .computed(delta[1]), trace: trace, dy: dy, into: gradients)
+        if plan.layout.choosesAll(best: plan.best) {
+            compressed(.computed(delta[0]))
+            gateGradients(operands.gates, delta, rest: 1, y: y, dy: dy, into: gradients.gates)
+            attentionGradients(
+                q, k, v, plan: plan.layout.tokenPlan, gate: gate(1), adds: true, delta: .known(delta[1]),
+                logSum: trace.logSums[1], dy: dy, dq: gradients.q, dk: gradients.k, dv: gradients.v)
+        } else {
+            selectedAttentionGradients(
+                operands, gate: gate(1), delta: .computed(delta[1]), trace: trace, dy: dy, into: gradients)
+            gateGradients(operands.gates, delta, rest: 0, y: y, dy: dy, into: gradients.gates)
+            compressed(.known(delta[0]))
+        }
+    }
+
+    /// Fills in δ of branch `rest` from Σ y·dy and the other two, and sums each over the heads.
+    private func gateGradients(
+        _ gates: Tensor, _ delta: [Tensor], rest: Int, y: Tensor, dy: Tensor, into gradients: Tensor
+    ) {
+        let (tokens, heads, dimension) = (y.shape[0], y.shape[1], y.shape[2])
+        let (a, b) = (rest == 0 ? 1 : 0, rest == 2 ? 1 : 2)
         parallelRows(tokens, columns: heads * dimension) { range in
             for token in range {
                 let (g, row) = (gates.pointer + 3 * token, token * heads)
+                let (left, first, second) = (delta[rest].pointer, delta[a].pointer, delta[b].pointer)
                 kernels.row_dots(
-                    y.pointer + row * dimension, dy.pointer + row * dimension, delta[0].pointer + row, heads, dimension)
+                    y.pointer + row * dimension, dy.pointer + row * dimension, left + row, heads, dimension)
                 var sums: (Float, Float, Float) = (0, 0, 0)
                 for head in row..<row + heads {
-                    let (d1, d2) = (delta[1].pointer[head], delta[2].pointer[head])
                     // A gate that is exactly 0 leaves no trace of its branch in y.
-                    let d0 = g[0] != 0 ? (delta[0].pointer[head] - g[1] * d1 - g[2] * d2) / g[0] : 0
-                    delta[0].pointer[head] = d0
-                    sums = (sums.0 + d0, sums.1 + d1, sums.2 + d2)
+                    left[head] =
+                        g[rest] != 0 ? (left[head] - g[a] * first[head] - g[b] * second[head]) / g[rest] : 0
+                    sums = (sums.0 + left[head], sums.1 + first[head], sums.2 + second[head])
                 }
-                let target = gradients.gates.pointer + 3 * token
-                (target[0], target[1], target[2]) = sums
+                let target = gradients.pointer + 3 * token
+                (target[rest], target[a], target[b]) = sums
             }
         }
-        attentionGradients(
-            q, operands.cellKeys, operands.cellValues, plan: trace.selection.layout.cellPlan, gate: gate(0),
-            adds: true, delta: .known(delta[0]), logSum: trace.logSums[0], dy: dy, dq: gradients.q,
-            dk: gradients.cellKeys, dv: gradients.cellValues)
     }
 
     /// Adds the compressed branch to y and fills in its selection.

@@ -8,6 +8,7 @@ import SSDFVolume
 /// What the autoencoder's benchmark needs beside the tools.
 ///
 ///     random-model FOLDER              a model of the released size, random weights in half precision
+///     random-model --yaml FILE FOLDER  one of that configuration
 ///     random-model --cells VOLUME FILE the active voxels as int32 x, y, z
 ///     random-model --peak              Gflop/s of a bare sgemm on every processor at once
 @main struct MakeModel {
@@ -15,11 +16,14 @@ import SSDFVolume
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch (arguments.first, arguments.count) {
         case ("--peak", 1): print(peak())
+        case ("--yaml", 3):
+            let yaml = try String(contentsOfFile: arguments[1], encoding: .utf8)
+            try RandomModel(yaml: yaml, type: .f16).write(to: arguments[2])
         case ("--cells", 3): try cells(of: arguments[1], to: arguments[2])
         case (.some(let folder), 1): try RandomModel(yaml: RandomModel.released, type: .f16).write(to: folder)
         default:
             FileHandle.standardError.write(
-                Data("usage: random-model FOLDER | --cells VOLUME FILE | --peak\n".utf8))
+                Data("usage: random-model FOLDER | --yaml FILE FOLDER | --cells VOLUME FILE | --peak\n".utf8))
             exit(64)
         }
     }

@@ -12,6 +12,7 @@ struct ParityCase {
     /// Relative L2 error the sidecar allows; 0 asks for equality.
     let tolerance: Double
     let zeroGradients: Set<String>
+    private let tolerances: [String: Double]
     private(set) var floats: [String: Tensor] = [:]
     private(set) var integers: [String: (shape: [Int], values: [Int])] = [:]
     private(set) var weights: [String: Tensor] = [:]
@@ -31,6 +32,7 @@ struct ParityCase {
         config = fields["config"] as? [String: Any] ?? [:]
         let allowed = fields["tolerance"] as? [String: Any]
         tolerance = (allowed?["rel_l2"] as? NSNumber)?.doubleValue ?? 1e-4
+        tolerances = (allowed ?? [:]).compactMapValues { ($0 as? NSNumber)?.doubleValue }
         zeroGradients = Set(fields["analytically_zero_grads"] as? [String] ?? [])
         let folder = sidecar.deletingLastPathComponent()
         try read(folder.appendingPathComponent(data))
@@ -105,6 +107,8 @@ struct ParityCase {
 
     func integer(_ key: String, default value: Int) -> Int { (config[key] as? NSNumber)?.intValue ?? value }
 
+    func tolerance(_ key: String, default value: Double) -> Double { tolerances[key] ?? value }
+
     func integers(_ key: String) -> [Int] { (config[key] as? [NSNumber] ?? []).map(\.intValue) }
 
     func number(_ key: String, default value: Double) -> Double { (config[key] as? NSNumber)?.doubleValue ?? value }
@@ -148,6 +152,10 @@ struct ParityCase {
 enum ParityValue {
     case floats(Tensor)
     case integers([Int])
+    /// Packed points in any order: each has a recorded one so near, and each recorded one has one of these.
+    case points([Float], tolerance: Double)
+    /// Numbers that each come so near, relative to the recorded one.
+    case numbers([Double], relative: Double)
 
     static func coordinates(_ set: CoordinateSet) -> ParityValue {
         .integers((0..<set.count).flatMap { row in (0..<4).map { Int(set.rows.pointer[row][$0]) } })

@@ -76,10 +76,15 @@ extension ParityModule {
         if parity.floats["in.x0"] != nil {
             // Flow matching: x_σ = (1 − σ)x₀ + σn, the target is n − x₀.
             let (clean, noise) = (try parity.input("x0"), try parity.input("noise"))
-            let σ = t[0] / 1000
-            let mixed = compute.add(compute.affine(clean, scale: 1 - σ), noise, scale: σ)
+            let coordinates = try parity.coordinates()
+            let parts = coordinates.layout.enumerated().map { item, rows in
+                let σ = t[item] / 1000
+                return compute.add(
+                    compute.affine(compute.rows(clean, rows), scale: 1 - σ), compute.rows(noise, rows), scale: σ)
+            }
+            let mixed = compute.stack(parts)
             let target = compute.add(noise, clean, scale: -1)
-            let x = SparseTensor(features: mixed, coordinates: try parity.coordinates())
+            let x = SparseTensor(features: mixed, coordinates: coordinates)
             let loss = try compute.differentiate {
                 let predicted = try model(x, t: t, given, compute)
                 results["out.pred"] = .floats(predicted.features)

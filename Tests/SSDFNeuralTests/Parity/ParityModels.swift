@@ -118,7 +118,8 @@ extension ParityModule {
             source, channels: parity.integer("model_channels\(prefix)"),
             latentChannels: parity.integer(prefix.isEmpty ? "latent_channels" : "embed_dim"),
             blocks: parity.integer("num_blocks\(prefix)"), heads: parity.integer("num_heads\(prefix)"),
-            outputs: parity.integer("out_channels", default: 1), resolution: parity.integer("resolution"))
+            ratio: parity.number("mlp_ratio", default: 4), outputs: parity.integer("out_channels", default: 1),
+            resolution: parity.integer("resolution"))
     }
 
     @Sendable static func sparseDecoder(_ parity: ParityCase, _ compute: Compute) throws -> [String: ParityValue] {
@@ -139,7 +140,7 @@ extension ParityModule {
         let encoder = try SparseSDFEncoder(
             parity.source, channels: parity.integer("model_channels"),
             latentChannels: parity.integer("latent_channels"), blocks: parity.integer("num_blocks"),
-            heads: parity.integer("num_heads"))
+            heads: parity.integer("num_heads"), ratio: parity.number("mlp_ratio", default: 4))
         let y = encoder(SparseTensor(features: try parity.input("sdf"), coordinates: try parity.coordinates()), compute)
         return ["out.coords": .coordinates(y.coordinates), "out.params": .floats(y.features)]
     }
@@ -148,7 +149,7 @@ extension ParityModule {
         let encoder = try SparseSDFEncoder(
             parity.source.scoped("encoder"), channels: parity.integer("model_channels_encoder"),
             latentChannels: parity.integer("embed_dim"), blocks: parity.integer("num_blocks_encoder"),
-            heads: parity.integer("num_heads_encoder"))
+            heads: parity.integer("num_heads_encoder"), ratio: parity.number("mlp_ratio", default: 4))
         let decoder = try decoder(parity, parity.source.scoped("decoder"), prefix: "_decoder")
         let x = SparseTensor(features: try parity.input("sdf"), coordinates: try parity.coordinates())
         let posterior = encoder(x, compute)

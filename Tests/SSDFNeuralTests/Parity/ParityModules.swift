@@ -3,10 +3,8 @@ import SSDFNeural
 import SSDFTensor
 
 /// What computes the cases of a reference class.
-enum ParityModule: Sendable {
-    case built(@Sendable (ParityCase, Compute) throws -> [String: ParityValue])
-    /// A class of the reference that the engine does not have.
-    case missing
+struct ParityModule: Sendable {
+    let run: @Sendable (ParityCase, Compute) throws -> [String: ParityValue]
 
     /// The module of a sidecar's class; nil for a class nobody has heard of.
     static func named(_ referenceClass: String) -> ParityModule? {
@@ -17,41 +15,41 @@ enum ParityModule: Sendable {
     }
 
     private static let modules: [String: ParityModule] = [
-        "SparseConv3d": .built(convolution),
-        "SparseGroupNorm32": .built(groupNorm),
-        "SparseDownsample": .built(downsample),
-        "SparseSubdivide": .built(subdivide),
-        "SparseDownBlock3d": .built(downBlock),
-        "SparseSubdivideBlock3d": .built(subdivideBlock),
+        "SparseConv3d": ParityModule(run: convolution),
+        "SparseGroupNorm32": ParityModule(run: groupNorm),
+        "SparseDownsample": ParityModule(run: downsample),
+        "SparseSubdivide": ParityModule(run: subdivide),
+        "SparseDownBlock3d": ParityModule(run: downBlock),
+        "SparseSubdivideBlock3d": ParityModule(run: subdivideBlock),
         "SparseGELU(tanh) / nn.GELU / SiLU / LayerNorm32(1e-6) / F.layer_norm(1e-5) / SparseGroupNorm32(1e-5) / "
-            + "MultiHeadRMSNorm / ChannelLayerNorm32(1e-5)": .built(pointwise),
-        "sparse_windowed_scaled_dot_product_self_attention": .built(windowedAttention),
-        "same, uniform path (every window holds exactly 8 tokens)": .built(windowedAttention),
-        "SparseTransformerBlock": .built(transformerBlock),
-        "SparseMultiHeadAttention(type=cross)": .built(crossAttention),
-        "SparseSDFDecoder": .built(sparseDecoder),
-        "SparseSDFEncoder": .built(sparseEncoder),
-        "SparseSDFVAE": .built(sparseAutoencoder),
-        "sparse2mesh": .missing,
-        "SpatialSparseAttention": .built(spatialSparseAttention),
-        "ModulatedSparseTransformerCrossBlock": .built(modulatedBlock),
-        "TimestepEmbedder(96), AbsolutePositionEmbedder": .built(embeddings),
-        "SparseDiT": .built(sparseTransformer),
-        "DenseDiT": .built(denseTransformer),
-        "DenseShapeVAE": .built(denseAutoencoder),
-        "DinoEncoder": .built(imageEncoder),
-        "FlowMatchEulerDiscreteScheduler": .built(scheduler),
-        "diffusers.FlowMatchEulerDiscreteScheduler (0.42.1)": .built(scheduler),
-        "pipeline sampling loop": .built(trajectory),
-        "models.refiner.unet_refiner.adaptive_conv/adaptive_block": .built(adaptive),
-        "GeoDecoder(32)": .built(featureDecoder),
-        "Voxel_RefinerXL_sign": .built(signRefiner),
-        "Voxel_RefinerXL": .built(valueRefiner),
-        "Voxel_RefinerXL.run (crop, blend)": .built(blending),
-        "UNet3DModel": .built(volumeUNet),
-        "DiagonalGaussianDistribution": .built(gaussian),
-        "utils.mesh.normalize_mesh + mesh2index": .missing,
-        "sort_block": .built(sortBlock),
+            + "MultiHeadRMSNorm / ChannelLayerNorm32(1e-5)": ParityModule(run: pointwise),
+        "sparse_windowed_scaled_dot_product_self_attention": ParityModule(run: windowedAttention),
+        "same, uniform path (every window holds exactly 8 tokens)": ParityModule(run: windowedAttention),
+        "SparseTransformerBlock": ParityModule(run: transformerBlock),
+        "SparseMultiHeadAttention(type=cross)": ParityModule(run: crossAttention),
+        "SparseSDFDecoder": ParityModule(run: sparseDecoder),
+        "SparseSDFEncoder": ParityModule(run: sparseEncoder),
+        "SparseSDFVAE": ParityModule(run: sparseAutoencoder),
+        "sparse2mesh": ParityModule(run: denseSurface),
+        "SpatialSparseAttention": ParityModule(run: spatialSparseAttention),
+        "ModulatedSparseTransformerCrossBlock": ParityModule(run: modulatedBlock),
+        "TimestepEmbedder(96), AbsolutePositionEmbedder": ParityModule(run: embeddings),
+        "SparseDiT": ParityModule(run: sparseTransformer),
+        "DenseDiT": ParityModule(run: denseTransformer),
+        "DenseShapeVAE": ParityModule(run: denseAutoencoder),
+        "DinoEncoder": ParityModule(run: imageEncoder),
+        "FlowMatchEulerDiscreteScheduler": ParityModule(run: scheduler),
+        "diffusers.FlowMatchEulerDiscreteScheduler (0.42.1)": ParityModule(run: scheduler),
+        "pipeline sampling loop": ParityModule(run: trajectory),
+        "models.refiner.unet_refiner.adaptive_conv/adaptive_block": ParityModule(run: adaptive),
+        "GeoDecoder(32)": ParityModule(run: featureDecoder),
+        "Voxel_RefinerXL_sign": ParityModule(run: signRefiner),
+        "Voxel_RefinerXL": ParityModule(run: valueRefiner),
+        "Voxel_RefinerXL.run (crop, blend)": ParityModule(run: blending),
+        "UNet3DModel": ParityModule(run: volumeUNet),
+        "DiagonalGaussianDistribution": ParityModule(run: gaussian),
+        "utils.mesh.normalize_mesh + mesh2index": ParityModule(run: meshStructure),
+        "sort_block": ParityModule(run: sortBlock),
     ]
 
     @Sendable private static func convolution(_ parity: ParityCase, _ compute: Compute) throws -> [String: ParityValue]

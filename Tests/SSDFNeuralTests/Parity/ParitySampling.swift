@@ -84,7 +84,7 @@ extension ParityModule {
         var results: [String: ParityValue] = [:]
         for step in 0..<schedule.steps {
             let latents = SparseTensor(features: x, coordinates: coordinates)
-            let t = [schedule.timesteps[step]]
+            let t = [Float](repeating: schedule.timesteps[step], count: coordinates.layout.count)
             let with = try model(latents, t: t, condition, compute).features
             let without = try model(latents, t: t, condition.emptied(compute), compute).features
             x = schedule.step(step, x, velocity: guided(with, without, scale: guidance, compute), compute)

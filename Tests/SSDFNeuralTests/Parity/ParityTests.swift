@@ -43,6 +43,12 @@ import Testing
         return object["reference_class"] != nil
     }
 
+    /// Folders of pictures, each with its index: those beside the cases.
+    static let pictureFolders = Set(sidecars.map { $0.url.deletingLastPathComponent() })
+        .map { $0.appendingPathComponent("g_images") }
+        .filter { FileManager.default.fileExists(atPath: $0.appendingPathComponent("index.json").path) }
+        .sorted { $0.path < $1.path }
+
     @Test func findsCases() { #expect(!Self.sidecars.isEmpty) }
 
     @Test(arguments: sidecars) func reproduces(_ sidecar: Sidecar) throws {
@@ -51,11 +57,7 @@ import Testing
             Issue.record("\(parity.name): unknown class \"\(parity.referenceClass)\"")
             return
         }
-        guard case .built(let run) = module else {
-            print("parity \(parity.name): \(parity.referenceClass) is not built")
-            return
-        }
-        let results = try run(parity, Compute(threads: 2))
+        let results = try module.run(parity, Compute(threads: 2))
         for name in parity.expected {
             guard let result = results[name] else {
                 #expect(!name.hasPrefix("out."), "\(parity.name): \(name) was not computed")
@@ -76,6 +78,19 @@ import Testing
             let wrong = zip(values, expected ?? []).count { $0 != $1 }
             print("parity \(parity.name): \(name) \(wrong) of \(values.count) integers differ")
             #expect(values == expected, "\(parity.name): \(name)")
+        case .points(let points, let tolerance):
+            let recorded = parity.floats[name]?.array ?? []
+            let lost = max(
+                unmatched(recorded, in: points, within: tolerance), unmatched(points, in: recorded, within: tolerance))
+            print("parity \(parity.name): \(name) \(lost) of \(points.count / 3) points without a partner")
+            #expect(lost == 0 && !points.isEmpty, "\(parity.name): \(name)")
+        case .numbers(let numbers, let relative):
+            let recorded = parity.floats[name]?.array ?? []
+            let errors = zip(numbers, recorded).map { abs($0 / Double($1) - 1) }
+            print("parity \(parity.name): \(name) errors \(errors)")
+            #expect(
+                numbers.count == recorded.count && errors.allSatisfy { $0 <= relative },
+                "\(parity.name): \(name) \(errors)")
         case .floats(let tensor):
             guard let expected = parity.floats[name] else {
                 Issue.record("\(parity.name): \(name) is not recorded as real numbers")
@@ -94,6 +109,26 @@ import Testing
             let allowed = name.hasPrefix("grad.") ? Self.gradientTolerance : strict
             #expect(tensor.count == expected.count && error <= allowed, "\(parity.name): \(name) error \(error)")
         }
+    }
+}
+
+/// How many points have none of others so near along every axis.
+private func unmatched(_ points: [Float], in others: [Float], within tolerance: Double) -> Int {
+    let order = stride(from: 0, to: others.count, by: 3).sorted { others[$0] < others[$1] }
+    let reach = Float(tolerance)
+    return stride(from: 0, to: points.count, by: 3).count { point in
+        // The first whose x is near enough.
+        var (low, high) = (0, order.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if others[order[middle]] < points[point] - reach { low = middle + 1 } else { high = middle }
+        }
+        while low < order.count, others[order[low]] <= points[point] + reach {
+            let isNear = (1...2).allSatisfy { abs(others[order[low] + $0] - points[point + $0]) <= reach }
+            if isNear { return false }
+            low += 1
+        }
+        return true
     }
 }
 

@@ -4,63 +4,65 @@ import SSDFCore
 import SSDFMesh
 
 /// The operations, in the order they run in.
-struct RemeshOperations: ParsableArguments {
+package struct RemeshOperations: ParsableArguments {
     @Flag(help: "Weld, drop bad faces, turn faces outward, separate what is not manifold.")
-    var repair = false
+    package var repair = false
 
     @Option(help: ArgumentHelp("With --repair, weld vertices this near, in the mesh's units.", valueName: "distance"))
-    var weld: Float?
+    package var weld: Float?
 
     @Option(
         help: ArgumentHelp(
             "Keep some pieces: largest, this many, or those of an area: area=A.", valueName: "which"))
-    var components: ComponentChoice?
+    package var components: ComponentChoice?
 
     @Flag(name: .customLong("remove-interior"), help: "Drop faces that cannot be seen from outside.")
-    var removeInterior = false
+    package var removeInterior = false
 
     @Flag(name: .customLong("fill-holes"), help: "Fill holes.")
-    var fillHoles = false
+    package var fillHoles = false
 
     @Option(
         name: .customLong("max-hole-edges"),
         help: ArgumentHelp("With --fill-holes, leave larger holes open.", valueName: "count"))
-    var maxHoleEdges: Int?
+    package var maxHoleEdges: Int?
 
     @Option(help: ArgumentHelp("Smooth, this many rounds, without shrinking.", valueName: "rounds"))
-    var smooth: Int?
+    package var smooth: Int?
 
     @Option(
         name: .customLong("edge-length"),
         help: ArgumentHelp("Remesh with even triangles of this edge, in the mesh's units.", valueName: "length"))
-    var edgeLength: Float?
+    package var edgeLength: Float?
 
     @Option(
         name: .customLong("edge-ratio"),
         help: ArgumentHelp("The same, as a share of the diagonal of the mesh's box.", valueName: "share"))
-    var edgeRatio: Float?
+    package var edgeRatio: Float?
 
     @Option(help: ArgumentHelp("Remeshing keeps edges whose faces turn by more than this.", valueName: "degrees"))
-    var crease = 40.0
+    package var crease = 40.0
 
     @Option(help: ArgumentHelp("Rounds of remeshing.", valueName: "rounds"))
-    var iterations = 6
+    package var iterations = 6
 
     @Option(help: ArgumentHelp("Simplify to this many triangles.", valueName: "count"))
-    var faces: Int?
+    package var faces: Int?
 
     @Option(help: ArgumentHelp("Simplify to this share of the triangles, 0 to 1.", valueName: "share"))
-    var keep: Double?
+    package var keep: Double?
 
     @Option(
         help: ArgumentHelp(
             "Simplify as far as the surfaces stay this close, in the mesh's units.", valueName: "distance"))
-    var error: Float?
+    package var error: Float?
 
     @Flag(help: "Write vertex normals.")
-    var normals = false
+    package var normals = false
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         if [faces != nil, keep != nil, error != nil].filter({ $0 }).count > 1 {
             throw ValidationError("--faces, --keep and --error exclude each other")
         }
@@ -103,18 +105,18 @@ struct RemeshOperations: ParsableArguments {
     }
 
     /// What came of the operations.
-    struct Outcome {
-        var mesh: TriangleMesh
+    package struct Outcome {
+        package var mesh: TriangleMesh
         /// The triangles that a count or share came to.
-        var askedFaces: Int?
+        package var askedFaces: Int?
         /// The edge length that was asked for, in the mesh's units.
-        var askedLength: Float?
+        package var askedLength: Float?
         /// What a person should know about it, one line each.
-        var notes: [String] = []
+        package var notes: [String] = []
     }
 
     /// Runs what was asked for.
-    func run(on input: TriangleMesh, session: Session, file: String) throws -> Outcome {
+    package func run(on input: TriangleMesh, session: Session, file: String) throws -> Outcome {
         var outcome = Outcome(mesh: input)
         try clean(&outcome, session: session, file: file)
         if let smooth {
