@@ -147,8 +147,9 @@ package final class DenseTransformerTrainer: Trainer {
         let tokens = (across * across + 5) * (encoder.depth + transformer.numBlocks / 4) * encoder.embedDim
         let cells = transformer.tokenCount * transformer.numBlocks * transformer.modelChannels
         let sample = 4 * 40 * (tokens + cells)
-        return weights * (6 + config.groups) + recipe.bytes + sample * config.group * min(threads, config.groups)
-            + (64 << 20)
+        // A device has the tape in its own memory.
+        let atOnce = device == nil ? config.group * min(threads, config.groups) : 0
+        return weights * (6 + config.groups) + recipe.bytes + sample * atOnce + (64 << 20)
     }
 
     /// Makes the group of samples from a number on.

@@ -174,8 +174,9 @@ package final class SparseTransformerTrainer: Trainer {
         // Shapes have up to 1,800 tokens on 16³ cells, and a tape keeps about forty rows a token and block.
         let sample = Int(1800 * cells) * transformer.numBlocks * transformer.modelChannels * 40 * 4
         let latents = config.shapes * Int(800 * cells) * (4 * autoencoder.config.embedDim + 4)
-        return weights * (6 + config.groups) + recipe.bytes + 2 * latents + sample * min(threads, config.groups)
-            + (64 << 20)
+        // A device has the tape in its own memory.
+        let atOnce = device == nil ? config.group * min(threads, config.groups) : 0
+        return weights * (6 + config.groups) + recipe.bytes + 2 * latents + sample * atOnce + (64 << 20)
     }
 
     /// Makes the group of samples from a number on.
