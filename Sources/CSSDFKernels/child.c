@@ -10,12 +10,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// Lowers a limit of this process; one that is lower already stays.
+static int lower(int resource, rlim_t soft, rlim_t hard) {
+    struct rlimit limit;
+    if (getrlimit(resource, &limit)) return -1;
+    if (limit.rlim_max > hard) limit.rlim_max = hard;
+    if (limit.rlim_cur > soft) limit.rlim_cur = soft;
+    if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+    return setrlimit(resource, &limit);
+}
+
 int ssdf_confine(uint64_t memory, uint64_t seconds, int parent) {
-    struct rlimit space = {memory, memory};
-    // The soft limit sends SIGXCPU, which tells what happened; the hard one kills who ignores it.
-    struct rlimit processor = {seconds, seconds + 5};
-    struct rlimit core = {0, 0};
-    if (setrlimit(RLIMIT_AS, &space) || setrlimit(RLIMIT_CPU, &processor) || setrlimit(RLIMIT_CORE, &core)) return -1;
+    // The soft limit of time sends SIGXCPU, which tells what happened; the hard one kills who ignores it.
+    if (lower(RLIMIT_AS, memory, memory) || lower(RLIMIT_CPU, seconds, seconds + 5) || lower(RLIMIT_CORE, 0, 0)) {
+        return -1;
+    }
     if (prctl(PR_SET_PDEATHSIG, SIGKILL)) return -1;
     if (getppid() != parent) {
         errno = ESRCH;

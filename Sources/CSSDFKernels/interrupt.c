@@ -2,13 +2,15 @@
 #include "ssdf_interrupt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { TEMPORARIES = 16, MAPPINGS = 64, PATH_BYTES = 4096, NAME_BYTES = 256 };
+enum { TEMPORARIES = 64, MAPPINGS = 64, PATH_BYTES = 4096, NAME_BYTES = 256 };
 enum { FREE = 0, FILLING = 1, LIVE = 2 };
 
 static struct {
@@ -24,6 +26,8 @@ static struct {
 
 static char tool[64] = "ssdf";
 static _Atomic int bar_shown = 0;
+// Set before the temporaries are removed: whoever wants another one then waits for the end instead.
+static _Atomic int is_ending = 0;
 
 static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXCPU};
 static const int crashes[] = {SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGFPE};
@@ -42,9 +46,42 @@ static void clear_bar(void) {
     if (atomic_exchange(&bar_shown, 0)) say("\r\033[K");
 }
 
+// Removes a folder and the files in it. readdir(3) may allocate, so the entries come from the system call. Other threads
+// may still be writing, so a folder that was filled again is emptied again.
+static void remove_folder(const char *path) {
+    for (int round = 0; round < 100; round++) {
+        int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0) return;
+        _Alignas(8) char entries[2048];
+        long bytes;
+        while ((bytes = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0)
+            for (long at = 0; at < bytes;) {
+                // struct linux_dirent64: inode, offset, length of the record, type, name.
+                uint16_t length;
+                memcpy(&length, entries + at + 16, sizeof length);
+                unlinkat(folder, entries + at + 19, 0);
+                at += length;
+            }
+        close(folder);
+        if (rmdir(path) == 0 || errno != ENOTEMPTY) return;
+    }
+}
+
+static int is_partial(const char *path) {
+    static const char suffix[] = ".partial";
+    size_t length = strlen(path), tail = sizeof suffix - 1;
+    return length > tail && memcmp(path + length - tail, suffix, tail) == 0;
+}
+
 static void remove_temporaries(void) {
+    atomic_store(&is_ending, 1);
     for (int i = 0; i < TEMPORARIES; i++)
         if (atomic_load(&temporaries[i].state) == LIVE) unlink(temporaries[i].path);
+    // A folder goes after what was in it, and stays when something else is, unless its name says that it is half made.
+    for (int i = 0; i < TEMPORARIES; i++)
+        if (atomic_load(&temporaries[i].state) == LIVE && rmdir(temporaries[i].path) != 0
+            && (errno == ENOTEMPTY || errno == EEXIST) && is_partial(temporaries[i].path))
+            remove_folder(temporaries[i].path);
 }
 
 // Ends the process by `signal`, which is blocked while its handler runs.
@@ -145,6 +182,7 @@ void ssdf_watch_signals(const char *name) {
 }
 
 int ssdf_remember_temporary(const char *path) {
+    while (atomic_load(&is_ending)) pause();
     size_t length = strlen(path);
     if (length >= PATH_BYTES) return -1;
     for (int i = 0; i < TEMPORARIES; i++) {

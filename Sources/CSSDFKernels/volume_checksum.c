@@ -16,7 +16,9 @@
 #endif
 
 static uint32_t table[8][256];
+#if defined(__x86_64__)
 static int folds;
+#endif
 
 // Runs before main, so that every thread reads constants.
 __attribute__((constructor)) static void fill_tables(void) {

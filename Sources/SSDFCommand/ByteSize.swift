@@ -28,14 +28,15 @@ package struct ByteSize: ExpressibleByArgument, Sendable, Equatable {
     }
 }
 
-/// Makes the system refuse this process more than `bytes` of writable memory; an allocation beyond that ends it with
-/// exit status 69. Mapped input files do not count.
+/// Makes the system refuse this process more than `bytes` of memory of its own; an allocation beyond that ends it with exit
+/// status 69. Mapped input files do not count, nor does what is reserved now without being used: stacks of threads above
+/// all.
 /// - Throws: `unavailable` when the limit cannot be set.
 func limitMemory(to bytes: Int) throws(Failure) {
     var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &limit)
-    limit.rlim_cur = min(rlim_t(bytes), limit.rlim_max)
-    guard setrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &limit) == 0 else {
+    getrlimit(dataLimit, &limit)
+    limit.rlim_cur = min(rlim_t(bytes + reservedMemory()), limit.rlim_max)
+    guard setrlimit(dataLimit, &limit) == 0 else {
         throw Failure(.unavailable, "cannot limit memory: \(systemMessage(errno))")
     }
 }

@@ -41,10 +41,15 @@ package struct CommonOptions: ParsableArguments {
 
     /// Applies the limits and starts reporting. Call once, first.
     package func session(tool: String) throws(Failure) -> Session {
-        if let maxMemory { try limitMemory(to: maxMemory.bytes) }
+        let threads = threads?.count ?? min(availableProcessors(), ThreadCount.maximum)
+        if let maxMemory {
+            startWorkers(threads)
+            try limitMemory(to: maxMemory.bytes)
+        }
         return Session(
-            tool: tool, threads: threads?.count ?? min(availableProcessors(), ThreadCount.maximum),
-            progress: quiet && progress == .auto ? .none : progress, isQuiet: quiet, isVerbose: verbose)
+            tool: tool, threads: threads,
+            progress: quiet && progress == .auto ? .none : progress, isQuiet: quiet, isVerbose: verbose,
+            maxMemory: maxMemory?.bytes)
     }
 }
 

@@ -14,9 +14,9 @@ package struct ModelOptions: ParsableArguments {
 }
 
 extension CommonOptions {
-    /// What a tool that plans its memory may use: what was asked for, less what no plan foresees and what threads and
-    /// libraries reserve without using it; or half the machine's.
-    package var memoryBudget: Int { maxMemory.map { max($0.bytes / 5 * 4 - (64 << 20), 0) } ?? physicalMemory() / 2 }
+    /// What a tool that plans its memory may use: what was asked for, less by what a plan may be wrong; or half the
+    /// machine's.
+    package var memoryBudget: Int { maxMemory.map { $0.bytes / 5 * 4 } ?? physicalMemory() / 2 }
 }
 
 /// "12.3 Gflop/s" of operations done since a moment.

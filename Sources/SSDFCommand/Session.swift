@@ -6,14 +6,19 @@ package struct Session: Sendable {
     package let threads: Int
     package let isQuiet: Bool
     package let isVerbose: Bool
+    /// What `--max-memory` allows, in bytes.
+    package let maxMemory: Int?
     private let reporter: ProgressReporter
     private let clock = ContinuousClock()
 
-    init(tool: String, threads: Int, progress: ProgressStyle, isQuiet: Bool, isVerbose: Bool) {
+    init(
+        tool: String, threads: Int, progress: ProgressStyle, isQuiet: Bool, isVerbose: Bool, maxMemory: Int?
+    ) {
         self.tool = tool
         self.threads = threads
         self.isQuiet = isQuiet
         self.isVerbose = isVerbose
+        self.maxMemory = maxMemory
         reporter = ProgressReporter(style: progress)
     }
 
@@ -46,6 +51,20 @@ package struct Session: Sendable {
         }
         return result
     }
+
+    /// Says, with `-v`, how much memory the work that follows is expected to take.
+    /// - Parameter work: what it is about: "voxelizing".
+    /// - Throws: `unavailable` when `--max-memory` is less, by more than an estimate can be wrong.
+    package func foresee(_ work: String, _ estimate: MemoryEstimate, file: String = "") throws(Failure) {
+        note("\(work): about \(byteText(estimate.peak)) of memory")
+        guard let maxMemory, estimate.bytes / 4 * 3 > maxMemory else { return }
+        throw Failure(
+            .unavailable, file: file == "-" ? "standard input" : file,
+            "\(work) needs about \(byteText(estimate.bytes)) of memory, expected at most \(byteText(maxMemory))")
+    }
+
+    /// Says, with `-v`, how much memory the run has taken.
+    package func notePeak() { note("peak memory \(byteText(peakMemory()))") }
 
     /// Prints a line, unless the person wants errors only.
     package func warn(_ message: String) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CSSDFAllocation
 import SSDFCore
 
 #if canImport(Glibc)
@@ -14,10 +15,13 @@ import SSDFCore
 package protocol Tool: ParsableCommand {
     /// The libraries behind this tool, with their versions, for `--version -v`.
     static var libraries: [String] { get }
+    /// Whether another process of the same run says what there is to say.
+    static var isSilent: Bool { get }
 }
 
 extension Tool {
     package static var libraries: [String] { [] }
+    package static var isSilent: Bool { false }
 
     /// The program's name, as messages start with it.
     package static var toolName: String { configuration.commandName ?? "ssdf" }
@@ -26,6 +30,7 @@ extension Tool {
     package static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         watchSignals(tool: toolName)
+        ssdf_end_at_failed_allocations()
         if let text = versionText(for: arguments) { leave(printing: text) }
         do {
             var command = try parseAsRoot(arguments)
@@ -60,7 +65,12 @@ extension Tool {
     }
 
     private static func end(with failure: Failure) -> Never {
-        printError(failure, tool: toolName)
+        if isSilent {
+            // mpirun ends all processes when one ends: the one that speaks goes first.
+            usleep(500_000)
+        } else {
+            printError(failure, tool: toolName)
+        }
         endProcess(failure.cause.rawValue)
     }
 

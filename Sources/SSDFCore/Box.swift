@@ -20,11 +20,13 @@ package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
     /// Length of the longest side; 0 for the empty box.
     @inlinable package var longestSide: Scalar { isEmpty ? 0 : size.max() }
 
+    /// Grows to hold a point.
     @inlinable package mutating func insert(_ point: SIMD3<Scalar>) {
         minimum = pointwiseMin(minimum, point)
         maximum = pointwiseMax(maximum, point)
     }
 
+    /// Grows to hold another box.
     @inlinable package mutating func insert(_ other: Self) {
         minimum = pointwiseMin(minimum, other.minimum)
         maximum = pointwiseMax(maximum, other.maximum)
@@ -37,7 +39,9 @@ package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
     }
 }
 
+/// A box in single precision.
 package typealias Box3f = Box3<Float>
+/// A box in double precision.
 package typealias Box3d = Box3<Double>
 
 extension Box3: Sendable where Scalar: Sendable, Scalar.SIMD4Storage: Sendable {}

@@ -13,6 +13,7 @@ package struct ContentHasher {
 
     package init() { nettle_sha256_init(&context) }
 
+    /// Takes the next part.
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress else { return }
         nettle_sha256_update(&context, bytes.count, base.assumingMemoryBound(to: UInt8.self))

@@ -50,7 +50,7 @@ package struct FileBytes: ~Copyable, @unchecked Sendable {
     }
 
     /// Lends the bytes for the length of a call.
-    package borrowing func withBytes<Result>(
+    package borrowing func withBytes<Result: ~Copyable>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         defer { withExtendedLifetime(self) {} }

@@ -1,4 +1,4 @@
-import Dispatch
+import CSSDFKernels
 import Synchronization
 
 /// Runs `body` over `0..<count` in ranges of at most `grain` indices on up to `threads` threads, and returns when all
@@ -35,7 +35,7 @@ package func parallelFor(
         return
     }
     let next = Atomic<Int>(0)
-    DispatchQueue.concurrentPerform(iterations: workers) { worker in
+    runWorkers(workers) { worker in
         while true {
             let range = next.wrappingAdd(1, ordering: .relaxed).oldValue
             guard range < ranges else { return }
@@ -43,6 +43,42 @@ package func parallelFor(
             body(worker, start..<min(start + grain, count))
         }
     }
+}
+
+/// Both results; the second is computed on another thread where one is free while this one computes the first.
+package func concurrently<First, Second: Sendable>(
+    threads: Int, _ first: () -> First, _ second: @Sendable () -> Second
+) -> (First, Second) {
+    withoutActuallyEscaping(first) { first in
+        var results: (First?, Second?)
+        withUnsafeMutablePointer(to: &results) { results in
+            let room = Unchecked((results, first))
+            runWorkers(min(threads, 2)) { worker in
+                let (results, first) = room.value
+                if worker == 0 { results.pointee.0 = first() } else { results.pointee.1 = second() }
+            }
+        }
+        return (results.0!, results.1 ?? second())
+    }
+}
+
+/// Starts the threads that loops of up to `threads` threads use, so that what they take is taken now.
+package func startWorkers(_ threads: Int) { ssdf_start_workers(threads) }
+
+/// Runs `work` for worker 0 on this thread, and for others below `count` on threads that are free.
+private func runWorkers(_ count: Int, _ work: @Sendable (Int) -> Void) {
+    withoutActuallyEscaping(work) { work in
+        var crew = Crew(work: work)
+        withUnsafeMutablePointer(to: &crew) { crew in
+            ssdf_run_workers(
+                count, { $0!.assumingMemoryBound(to: Crew.self).pointee.work($1) }, UnsafeMutableRawPointer(crew))
+        }
+    }
+}
+
+/// A closure where C can hand it on.
+private struct Crew {
+    let work: @Sendable (Int) -> Void
 }
 
 /// The results of `body` for `0..<count`, in order, computed on up to `threads` threads.

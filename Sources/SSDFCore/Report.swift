@@ -17,10 +17,12 @@ package struct Report: Sendable, Equatable {
 
     package init(title: String) { self.title = title }
 
+    /// Adds a row that text and JSON have.
     package mutating func add(_ key: String, label: String, _ text: String, _ value: JSONValue) {
         rows.append(Row(key: key, label: label, text: text, value: value))
     }
 
+    /// Adds a row that JSON alone has.
     package mutating func add(_ key: String, _ value: JSONValue) {
         rows.append(Row(key: key, label: "", text: "", value: value))
     }

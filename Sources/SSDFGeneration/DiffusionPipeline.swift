@@ -34,6 +34,8 @@ package struct DiffusionPipeline: Sendable {
     package protocol Observer {
         /// A handler that shows how far a part has come.
         func progress(_ part: String) -> ProgressHandler
+        /// What a part is going to take, told before it starts.
+        func foresees(_ part: String, _ cost: NetworkCost)
         /// A handler that is told, after a stage's first step, how many seconds are left of it.
         func expectation(_ stage: DiffusionStage) -> @Sendable (_ seconds: Double) -> Void
         /// A state to be kept, so that the run can be resumed from it.
@@ -79,6 +81,8 @@ package struct DiffusionPipeline: Sendable {
             // Stages that share an encoder share what it saw.
             let encoder = stage.imageEncoder(in: model)
             if tokens?.encoder != encoder {
+                try foresee(
+                    "picture", ImageTokens.cost(for: stage, in: model, options.precision), observer)
                 let value = try ImageTokens(
                     picture, for: stage, in: model, threads: options.threads, precision: options.precision)
                 tokens = (encoder, value)
@@ -91,6 +95,7 @@ package struct DiffusionPipeline: Sendable {
             var result: SparseVolume
             if stage == .dense {
                 let dense = try DenseStage(model)
+                try foresee("structure", dense.cost(context: image.count, sampling.plan, options.precision), observer)
                 let (found, chances) = try dense.sample(image, sampling, resumed: state, finished: keep)
                 if case .sparse? = stages.dropFirst(index + 1).first {
                     let next = stages[index + 1]
@@ -105,8 +110,12 @@ package struct DiffusionPipeline: Sendable {
                 result = structureVolume(found, chances: chances, side: dense.side)
                 result.metadata.seed = options.seed
             } else {
-                result = try SparseStage(stage, model).sample(
-                    image, cells: cells, sampling, resumed: state, finished: keep)
+                let sparse = try SparseStage(stage, model)
+                let places = state?.cells ?? cells
+                try foresee(
+                    "stage \(stage.name)",
+                    try sparse.cost(cells: places, context: image.count, sampling.plan, options.precision), observer)
+                result = try sparse.sample(image, cells: cells, sampling, resumed: state, finished: keep)
             }
             result.metadata.modelHash = modelHash
             try observer.finished(stage, result)
@@ -117,6 +126,17 @@ package struct DiffusionPipeline: Sendable {
             }
         }
         throw Failure(.internal, "no stage was run")
+    }
+
+    /// Tells what a part is going to take.
+    /// - Throws: `unavailable` when that is more memory than there may be.
+    private func foresee(_ part: String, _ cost: NetworkCost, _ observer: any Observer) throws(Failure) {
+        observer.foresees(part, cost)
+        guard cost.bytes <= options.memory else {
+            throw Failure(
+                .unavailable,
+                "\(part) needs about \(byteText(cost.bytes)) of memory, expected at most \(byteText(options.memory))")
+        }
     }
 
     private func sampling(_ stage: DiffusionStage, _ progress: @escaping ProgressHandler) -> SamplingOptions {
@@ -148,10 +168,15 @@ package struct DiffusionPipeline: Sendable {
         var decoding = DecodeOptions()
         decoding.threads = options.threads
         decoding.precision = options.precision
-        decoding.chunks =
-            decoder.chunking(
-                within: options.memory, keepsFeatures: refiner?.needsFeatures ?? false, threads: options.threads
-            ).chunks
+        var cost: NetworkCost
+        (decoding.chunks, cost) = decoder.chunking(
+            within: options.memory, keepsFeatures: refiner?.needsFeatures ?? false, threads: options.threads)
+        if let refiner {
+            // It runs beside what was decoded, and the decoder is gone.
+            let features = refiner.needsFeatures ? RefinerConfig.featureChannels : 0
+            cost.bytes = max(cost.bytes, refiner.bytes + 4 * 512 * latents.activeCount * (1 + features))
+        }
+        try foresee(part, cost, observer)
         if refiner == nil { decoding.progress = progress }
         var decoded = try decoder.decode(decoding, keepsFeatures: refiner?.needsFeatures ?? false)
         if let refiner {

@@ -150,7 +150,14 @@ package struct SamplingArguments: ParsableArguments {
     /// Reads a picture and gives it a matte. Returns it and the hash of its file.
     package func picture(_ path: String, session: Session) throws -> (RasterImage, String) {
         let (picture, hash) = try readPicture(path)
-        if let matte { return (try picture.matted(by: readPicture(matte).picture), hash) }
+        if let matte {
+            let other = try readPicture(matte).picture
+            do throws(Failure) {
+                return (try picture.matted(by: other), hash)
+            } catch {
+                throw error.inFile(matte)
+            }
+        }
         guard !picture.hasTransparency else { return (picture, hash) }
         let matted = try picture.mattedFromPlainBackground()
         session.warn("\(path): no alpha; the object was told from a plain background")

@@ -1,6 +1,7 @@
 import SSDFCommand
 import SSDFCore
 import SSDFNeural
+import SSDFTensor
 import SSDFVolume
 
 #if canImport(Glibc)
@@ -17,14 +18,19 @@ package final class StageKeeper: DiffusionPipeline.Observer {
     private let folder: String?
     private let tool: String
     private let arguments: [String]
+    private let precision: Precision
+    private var speed: Double?
 
     /// - Parameters:
     ///   - checkpoint: the file of states; nil keeps none.
     ///   - key: of the run.
     ///   - folder: of the stages' results; nil keeps none.
+    ///   - precision: of the products, for the time they will take.
     package init(
-        session: Session, checkpoint: String?, key: String, folder: String?, tool: String, arguments: [String]
+        session: Session, checkpoint: String?, key: String, folder: String?, tool: String, arguments: [String],
+        precision: Precision
     ) {
+        self.precision = precision
         (self.session, self.checkpoint, self.key) = (session, checkpoint, key)
         (self.folder, self.tool, self.arguments) = (folder, tool, arguments)
     }
@@ -40,7 +46,23 @@ package final class StageKeeper: DiffusionPipeline.Observer {
         }
     }
 
+    /// A handler that shows how far a part of the work has come.
     package func progress(_ part: String) -> ProgressHandler { session.progress(part) }
+
+    package func foresees(_ part: String, _ cost: NetworkCost) {
+        guard session.isVerbose else { return }
+        let speed = probe()
+        // Networks come to about three quarters of a bare product's speed.
+        session.note("\(part): about \(cost.summary), \(rounded(cost.operations / (0.75 * speed), digits: 2)) s")
+    }
+
+    /// The machine's speed, measured when it is first asked for.
+    private func probe() -> Double {
+        if let speed { return speed }
+        let measured = productSpeed(threads: session.threads, precision: precision)
+        speed = measured
+        return measured
+    }
 
     package func expectation(_ stage: DiffusionStage) -> @Sendable (_ seconds: Double) -> Void {
         let session = session
@@ -62,6 +84,7 @@ package final class StageKeeper: DiffusionPipeline.Observer {
         try out.commit()
     }
 
+    /// Says something that the person should know.
     package func warn(_ message: String) { session.warn(message) }
 
     /// The state that an earlier run kept; nil when there is none yet.

@@ -24,6 +24,8 @@ package struct RenderOptions: Sendable {
     package var background = Background.white
     /// Colour of the surface, linear.
     package var albedo = Vector3f(0.72, 0.69, 0.65)
+    /// Factor on the colour where the back of a triangle is seen.
+    package var backTint = Vector3f(0.45, 0.55, 0.80)
     /// Triangles that meet at more than this are shaded with an edge between them, degrees.
     package var creaseAngle = 40.0
     package var hasShadows = true
@@ -47,7 +49,7 @@ package struct RenderedView: Sendable {
 /// Draws triangles with soft studio light. The same on any number of threads.
 /// - Parameters:
 ///   - positions: `[N, 3]`, finite; y is up.
-///   - triangles: `[T, 3]`, each below N. Seen from both sides; back faces are bluish.
+///   - triangles: `[T, 3]`, each below N. Seen from both sides; back faces are tinted.
 ///   - normals: `[N, 3]`, unit; or empty, and they are computed.
 /// - Complexity: O(N + T + samples).
 package func render(

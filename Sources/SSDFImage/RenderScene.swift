@@ -154,7 +154,7 @@ struct RenderScene: Sendable {
 
     private func color(of point: SurfacePoint, viewer: Vector3f, open: Float, turn: SIMD2<Float>) -> Vector3f {
         let normal = camera.direction(point.normal)
-        let albedo = point.isBack ? options.albedo * Vector3f(0.45, 0.55, 0.80) : options.albedo
+        let albedo = point.isBack ? options.albedo * options.backTint : options.albedo
         var visible: Float = 1
         // What faces away from the light is dark by itself.
         if let shadow, point.normal.dot(light.key) > -0.12 {

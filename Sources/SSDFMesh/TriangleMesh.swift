@@ -21,10 +21,12 @@ package struct TriangleMesh: Sendable, Equatable {
     @inlinable package var vertexCount: Int { positions.count / 3 }
     @inlinable package var triangleCount: Int { triangles.count / 3 }
 
+    /// The position of a vertex.
     @inlinable package func position(_ vertex: Int) -> Vector3f {
         Vector3f(positions[3 * vertex], positions[3 * vertex + 1], positions[3 * vertex + 2])
     }
 
+    /// The vertices of a triangle.
     @inlinable package func corners(_ triangle: Int) -> (Int, Int, Int) {
         (Int(triangles[3 * triangle]), Int(triangles[3 * triangle + 1]), Int(triangles[3 * triangle + 2]))
     }
@@ -47,6 +49,18 @@ package struct TriangleMesh: Sendable, Equatable {
         return Box3f(minimum: low, maximum: high)
     }
 
+    /// Area of all triangles together, square units of the mesh.
+    /// - Complexity: O(triangleCount).
+    package var surfaceArea: Double {
+        var doubled = 0.0
+        for triangle in 0..<triangleCount {
+            let (a, b, c) = corners(triangle)
+            let corner = Vector3d(position(a))
+            doubled += (Vector3d(position(b)) - corner).cross(Vector3d(position(c)) - corner).length
+        }
+        return doubled / 2
+    }
+
     @inlinable package mutating func addVertex(_ p: Vector3f) -> UInt32 {
         let index = UInt32(vertexCount)
         positions.append(p.x)
@@ -55,6 +69,7 @@ package struct TriangleMesh: Sendable, Equatable {
         return index
     }
 
+    /// Appends a triangle of three vertices.
     @inlinable package mutating func addTriangle(_ a: UInt32, _ b: UInt32, _ c: UInt32) {
         triangles.append(a)
         triangles.append(b)

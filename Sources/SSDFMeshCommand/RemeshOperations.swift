@@ -104,6 +104,24 @@ package struct RemeshOperations: ParsableArguments {
         return error.map { .error($0) }
     }
 
+    /// Bytes that the operations take at their most, the mesh itself among them; measured, in bytes a triangle of what each
+    /// works on.
+    package func memory(for mesh: TriangleMesh) -> Int {
+        var triangles = Double(mesh.triangleCount)
+        var most = 60 * triangles
+        if components != nil { most = max(most, 200 * triangles) }
+        if smooth != nil { most = max(most, 300 * triangles) }
+        if fillHoles || removeInterior { most = max(most, 320 * triangles) }
+        if repair { most = max(most, 350 * triangles) }
+        if let length = edgeLength ?? edgeRatio.map({ $0 * mesh.boundingBox.size.length }), length > 0 {
+            let made = mesh.surfaceArea / (Double(length * length) * 3.0.squareRoot() / 4)
+            most = max(most, 130 * triangles + 160 * max(made, triangles))
+            triangles = max(made, 1)
+        }
+        if target != nil { most = max(most, 240 * triangles) }
+        return Int(min(most, 1e15))
+    }
+
     /// What came of the operations.
     package struct Outcome {
         package var mesh: TriangleMesh

@@ -128,3 +128,14 @@ final class BrainFloatProduct: @unchecked Sendable {
         precondition(status == dnnl_success, "oneDNN failed with status \(status.rawValue) at line \(line)")
     }
 }
+
+extension Precision {
+    /// Whether linear layers multiply in bf16 on this processor.
+    package var usesBrainFloat: Bool {
+        switch self {
+        case .f32: false
+        case .bf16: true
+        case .auto: BrainFloatProduct.isNative
+        }
+    }
+}

@@ -49,13 +49,7 @@ package struct CPUBackend: Backend {
     var attentionKernels: ssdf_attention_kernels { forward.value }
 
     /// Whether linear layers multiply in bf16.
-    var usesBrainFloat: Bool {
-        switch precision {
-        case .f32: false
-        case .bf16: true
-        case .auto: BrainFloatProduct.isNative
-        }
-    }
+    var usesBrainFloat: Bool { precision.usesBrainFloat }
 
     /// Whether the engine's own product kernel has registers wide enough to keep up with the libraries'.
     var hasWideKernels: Bool { kernels.panel >= 16 }

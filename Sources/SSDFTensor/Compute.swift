@@ -9,6 +9,11 @@ package final class Compute {
     package let backend: any Backend
     package let pool: MemoryPool
     private var tape: Tape?
+    /// Whether `recomputing` runs for the first time: nothing is recorded, but the way through every layer is the one of
+    /// recording, so that the second time gives the same bytes.
+    private var isRehearsing = false
+    /// Whether layers that offer it (`segment`) run twice instead of keeping what their gradients need.
+    package var recomputesSegments = false
 
     /// - Parameters:
     ///   - threads: upper bound on the threads used. Results do not depend on it.
@@ -29,8 +34,8 @@ package final class Compute {
         self.backend = backend
     }
 
-    /// Whether operations are being recorded.
-    package var isRecording: Bool { tape != nil }
+    /// Whether operations are being recorded, or will be when they are run again.
+    package var isRecording: Bool { tape != nil || isRehearsing }
 
     /// A tensor with unspecified contents, from the pool.
     package func empty(_ shape: [Int]) -> Tensor {
@@ -66,9 +71,9 @@ package final class Compute {
 
     /// Runs `body` without recording: what it returns is a constant to whatever follows.
     package func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
-        let outer = tape
-        tape = nil
-        defer { tape = outer }
+        let outer = (tape, isRehearsing)
+        (tape, isRehearsing) = (nil, false)
+        defer { (tape, isRehearsing) = outer }
         return try body()
     }
 
@@ -80,7 +85,9 @@ package final class Compute {
     package func recomputing(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
         guard let outer = tape else { return body(inputs) }
         tape = nil
+        isRehearsing = true
         let y = body(inputs.map(\.detached))
+        isRehearsing = false
         tape = outer
         var output = y
         let variable = Variable()
@@ -100,6 +107,12 @@ package final class Compute {
                 return leaves.map { $0.variable?.gradient }
             })
         return output
+    }
+
+    /// A part of a network that runs twice where memory is dearer than time: `recomputing` when `recomputesSegments` is
+    /// set, plainly otherwise.
+    package func segment(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
+        recomputesSegments && tape != nil ? recomputing(inputs, body) : body(inputs)
     }
 
     /// Notes how the gradient of `y` reaches `inputs`, when recording and when some input has a variable.

@@ -23,6 +23,9 @@ package struct GridMetadata: Sendable, Equatable {
 
         /// The name that files, reports and options use.
         package var name: String { "\(self)" }
+
+        /// Whether values are lengths.
+        package var isDistance: Bool { self == .sdf || self == .udf }
     }
 
     /// How the sign of a distance was found.

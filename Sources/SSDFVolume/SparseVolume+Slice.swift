@@ -77,8 +77,8 @@ extension SparseVolume {
     /// The voxels from 0 to the resolution, or where there is none, the bricks' box.
     private var coveredBox: VoxelBox {
         let side = metadata.resolution
-        guard side == 0 || brickCount == 0 else { return VoxelBox(x: 0..<side, y: 0..<side, z: 0..<side) }
-        guard brickCount > 0 else { return VoxelBox(x: 0..<max(side, 1), y: 0..<max(side, 1), z: 0..<max(side, 1)) }
+        guard side == 0 || brickCount == 0 else { return .cube(side) }
+        guard brickCount > 0 else { return .cube(max(side, 1)) }
         var low = bricks.pointer[0].voxel(atBit: 0)
         var high = low
         for brick in 0..<brickCount {
@@ -86,20 +86,6 @@ extension SparseVolume {
             low = VoxelCoordinate(min(low.x, v.x), min(low.y, v.y), min(low.z, v.z))
             high = VoxelCoordinate(max(high.x, v.x), max(high.y, v.y), max(high.z, v.z))
         }
-        return VoxelBox(
-            x: Int(low.x)..<Int(high.x) + 8, y: Int(low.y)..<Int(high.y) + 8, z: Int(low.z)..<Int(high.z) + 8)
-    }
-}
-
-/// Voxel ranges along the three axes.
-private struct VoxelBox {
-    var x: Range<Int>, y: Range<Int>, z: Range<Int>
-
-    func range(_ axis: Axis) -> Range<Int> {
-        switch axis {
-        case .x: x
-        case .y: y
-        case .z: z
-        }
+        return VoxelBox(from: low, through: VoxelCoordinate(high.x + 7, high.y + 7, high.z + 7))
     }
 }

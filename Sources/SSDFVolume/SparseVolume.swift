@@ -41,6 +41,14 @@ package struct SparseVolume: ~Copyable, Sendable {
     package var activeCount: Int { offsets.pointer[bricks.count] }
     package var channels: Int { metadata.channels }
 
+    /// Bytes of its buffers.
+    package var byteCount: Int { Self.byteCount(bricks: brickCount, values: activeCount * channels) }
+
+    /// Bytes of the buffers of a volume of so many bricks and values.
+    package static func byteCount(bricks: Int, values: Int) -> Int {
+        bricks * (MemoryLayout<BrickCoordinate>.stride + 64 + MemoryLayout<Int>.stride) + 4 * values
+    }
+
     /// Index of a brick, or nil when the volume has none there.
     /// - Complexity: O(log brickCount).
     package func brickIndex(of coordinate: BrickCoordinate) -> Int? {

@@ -80,13 +80,13 @@ struct Diffuse: Tool {
             let key = pipeline.key(picture: hash, last: last, structure: structureHash)
             let keeper = StageKeeper(
                 session: session, checkpoint: checkpoints.file, key: key, folder: keepStages, tool: Self.toolName,
-                arguments: sampling.recorded(options, of: directory))
+                arguments: sampling.recorded(options, of: directory), precision: sampling.precision)
             try keeper.check()
             let resumed = checkpoints.resume ? try keeper.resumed() : nil
             var result = try session.stage("diffuse", file: input) {
                 try pipeline.run(picture, through: last, structure: cells, resumed: resumed, observer: keeper)
             } outcome: {
-                "\(grouped($0.activeCount)) cells"
+                "\(grouped($0.activeCount)) cells, peak memory \(byteText(peakMemory()))"
             }
             keeper.describe(&result.metadata, source: hash)
             try session.stage("write", file: path) {

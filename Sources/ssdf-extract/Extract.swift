@@ -59,14 +59,22 @@ struct Extract: Tool {
         try checkInput(input)
         let out = try Output(path: output)
 
+        var fileBytes = 0
         let volume = try session.stage("read") {
-            try loadVolume(path: input, grid: grid, threads: session.threads)
+            let file = try VolumeFile(path: input)
+            let grid = try file.grid(named: grid)
+            fileBytes = file.byteCount
+            try session.foresee("reading", MemoryEstimate(bytes: grid.byteCount, mapped: fileBytes), file: input)
+            return try file.read(grid, threads: session.threads)
         } outcome: {
             "\(grouped($0.activeCount)) active voxels"
         }
         var options = ExtractOptions(method: method, coordinates: coordinates, threads: session.threads)
         options.iso = iso
         options.normals = normals
+        try session.foresee(
+            "extracting", MemoryEstimate(bytes: volume.byteCount + options.memory(for: volume), mapped: fileBytes),
+            file: input)
         options.progress = session.progress("extract")
         let mesh = try session.stage("extract", file: input) {
             try extractSurface(volume, options: options)
@@ -78,6 +86,7 @@ struct Extract: Tool {
             try writeMesh(mesh, format: format, threads: session.threads, to: out.sink)
             try out.commit()
         }
+        session.notePeak()
     }
 
     private func outputFormat() throws -> MeshFileFormat {

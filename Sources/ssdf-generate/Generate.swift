@@ -83,7 +83,7 @@ struct Generate: Tool {
             let keeper = StageKeeper(
                 session: session, checkpoint: checkpoints.file,
                 key: pipeline.key(picture: hash, last: last, structure: ""), folder: nil, tool: Self.toolName,
-                arguments: sampling.recorded(options, of: directory))
+                arguments: sampling.recorded(options, of: directory), precision: sampling.precision)
             try keeper.check()
             let resumed = checkpoints.resume ? try keeper.resumed() : nil
             let latents = try session.stage("diffuse", file: input) {
@@ -94,7 +94,7 @@ struct Generate: Tool {
             let surface = try session.stage("decode", file: input) {
                 try pipeline.mesh(latents, closes: close, observer: keeper, part: "decode")
             } outcome: {
-                "\(grouped($0.triangleCount)) triangles"
+                "\(grouped($0.triangleCount)) triangles, peak memory \(byteText(peakMemory()))"
             }
             if surface.triangleCount == 0 { session.warn("\(input): no surface was generated") }
             let result = try operations.run(on: surface, session: session, file: input)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CAssimp
+import CSSDFAllocation
 import CSSDFKernels
 import SSDFCore
 
@@ -38,11 +39,13 @@ struct Import: ParsableCommand {
 
     func run() throws {
         guard ssdf_confine(memory, seconds, parent) == 0 else { throw ExitCode(70) }
+        ssdf_end_at_failed_allocations()
         do throws(Failure) {
             let scene = try Scene(file: file, hint: hint)
             try scene.write(most: Int(clamping: output))
         } catch {
-            MeshStream.writeFailure(error.description)
+            // Where writing failed there is nothing to write to.
+            if error.cause != .inputOutput { MeshStream.writeFailure(error.description) }
             throw ExitCode(error.cause.rawValue)
         }
     }

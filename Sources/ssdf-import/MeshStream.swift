@@ -9,7 +9,7 @@ import SSDFCore
 /// The raw stream on standard output, in the machine's byte order: "SSDFMESH", then parts, each of a word 1 and four
 /// counts (vertices, triangles, polygons, corners of the polygons; 64 bits each) and the arrays (positions f32 [v, 3],
 /// triangles u32 [t, 3], corners of each polygon u32 [p], polygon indices u32 [c]), then a word 0. A word 2, a length and
-/// UTF-8 text instead of a part say what went wrong.
+/// UTF-8 text instead of the first part say what went wrong; what goes wrong later only the exit status says.
 enum MeshStream {
     static func begin() throws(Failure) { try write(Array("SSDFMESH".utf8)) }
 

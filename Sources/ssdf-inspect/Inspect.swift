@@ -45,6 +45,8 @@ struct Inspect: Tool {
             do {
                 try checkInput(path)
                 let subject = try Inspection(path: path, checks: check || strict, threads: session.threads)
+                let side = pictures.render == nil ? 0 : pictures.cell(of: files.count)
+                try session.foresee("inspecting", subject.memory(pixels: side * side), file: path)
                 if check || strict || !pictures.isWanted {
                     let holds = try tell(subject, session: session)
                     if !holds { worst = worst ?? .checkFailed }
@@ -60,6 +62,7 @@ struct Inspect: Tool {
         }
         if let worst { throw ExitCode(worst.rawValue) }
         try outputs.finish(options: pictures)
+        session.notePeak()
     }
 
     /// Prints the findings. Returns whether there is nothing to complain about.

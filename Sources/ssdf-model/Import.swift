@@ -60,12 +60,19 @@ struct Import: ParsableCommand {
         options.allowsMissing = allowMissing
         let work = try session.stage("read") { try ModelImport(folder: folder, options: options) }
         for note in work.notes { session.warn(note) }
+        let names = work.files.map(\.name) + [ReleasedModel.configurationName, ModelDirectory.checksumsName]
+        let paths = [output] + names.map { "\(output)/\($0)" }
         let isNew = try prepareFolder()
         do {
+            let temporaries = Temporaries(paths: isNew ? paths : [])
             try write(work, session)
+            withExtendedLifetime(temporaries) {}
         } catch {
-            // Nothing is in a folder that was made for nothing.
-            if isNew { rmdir(output) }
+            // Nothing stays of a folder that was made for nothing.
+            if isNew {
+                for path in paths.dropFirst() { unlink(path) }
+                rmdir(output)
+            }
             throw error
         }
     }

@@ -43,11 +43,13 @@ struct Remesh: Tool {
         try checkInput(mesh)
         let target = try Output(path: output)
         let dependencies = try depfile.map { try Output(path: $0, isBinary: false) }
-        let input = try session.stage("read") {
-            try loadMesh(path: mesh, threads: session.threads).mesh
+        let source = try session.stage("read") {
+            try loadMesh(path: mesh, threads: session.threads)
         } outcome: {
-            "\($0.triangleCount) triangles"
+            "\($0.mesh.triangleCount) triangles"
         }
+        try session.foresee("remeshing", MemoryEstimate(bytes: operations.memory(for: source.mesh)), file: mesh)
+        let input = source.mesh
         let start = ContinuousClock.now
         let outcome = try operations.run(on: input, session: session, file: mesh)
         let elapsed = ContinuousClock.now - start
@@ -66,6 +68,7 @@ struct Remesh: Tool {
             try dependencies.write("\(escaped(output)): \(mesh == "-" ? "" : escaped(mesh))\n")
             try dependencies.commit()
         }
+        session.notePeak()
     }
 
     /// A path as make reads it.

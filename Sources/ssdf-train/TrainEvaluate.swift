@@ -1,20 +1,21 @@
 import ArgumentParser
 import SSDFCommand
 import SSDFCore
+import SSDFImage
 import SSDFMesh
 import SSDFNeural
 import SSDFTraining
 
-/// Measures the auto-encoder of a model.
+/// Measures a model: the round trip of its auto-encoder, and what it makes of pictures.
 struct TrainEvaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "evaluate", abstract: "Measure a model's auto-encoder on shapes it was not trained on.")
+        commandName: "evaluate", abstract: "Measure a model on shapes it was not trained on.")
 
     @Option(
         name: [.short, .long], help: ArgumentHelp("The model folder.", valueName: "folder"), completion: .directory)
     var model: String
 
-    @Argument(help: ArgumentHelp("Meshes to measure on, instead of procedural shapes.", valueName: "mesh"))
+    @Argument(help: ArgumentHelp("Meshes to encode and decode, instead of procedural shapes.", valueName: "mesh"))
     var meshes: [String] = []
 
     @Option(help: ArgumentHelp("Held-out procedural shapes, 1 to 10000.", valueName: "count"))
@@ -23,72 +24,100 @@ struct TrainEvaluate: ParsableCommand {
     @Flag(help: "Print the numbers of every shape as JSON on standard output.")
     var json = false
 
+    @Flag(name: .customLong("only-pictures"), help: "Leave out the auto-encoder's round trip.")
+    var onlyPictures = false
+
+    @Option(
+        help: ArgumentHelp("Draw pictures and what was made of them, side by side.", valueName: "picture"),
+        completion: .file())
+    var sheet: String?
+
+    @Option(name: .customLong("sheet-count"), help: ArgumentHelp("Shapes on the sheet, 1 to 1000.", valueName: "count"))
+    var sheetCount = 28
+
+    @Option(help: ArgumentHelp("Start sampling from noise or zero, instead of the model's way.", valueName: "start"))
+    var start: SamplingStart?
+
+    @Option(help: ArgumentHelp("Steps of sampling, 1 to 1000.", valueName: "count"))
+    var steps: Int?
+
+    @Option(help: ArgumentHelp("Guidance scale, 0 to 100; 0 for none.", valueName: "scale"))
+    var guidance: Double?
+
     @OptionGroup var seed: SeedOptions
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         if !(1...10_000).contains(count) { throw ValidationError("--count is \(count), expected 1 to 10000") }
+        if !(1...1000).contains(sheetCount) {
+            throw ValidationError("--sheet-count is \(sheetCount), expected 1 to 1000")
+        }
+        if let steps, !(1...1000).contains(steps) { throw ValidationError("--steps is \(steps), expected 1 to 1000") }
+        if let guidance, !(0...100).contains(guidance) {
+            throw ValidationError("--guidance is \(guidance), expected 0 to 100")
+        }
+        if onlyPictures, !meshes.isEmpty { throw ValidationError("--only-pictures and meshes exclude each other") }
     }
 
     func run() throws {
         let session = try common.session(tool: Train.toolName)
-        let evaluation = try AutoencoderEvaluation(model: ModelDirectory(path: model), threads: session.threads)
-        var results: [(name: String, score: RoundTripScore)] = []
-        let progress = session.progress("evaluate")
+        let directory = try ModelDirectory(path: model)
+        let out = try sheet.map { try Output(path: $0) }
+        let trips = onlyPictures ? [] : try roundTrips(directory, session)
+        var pictures: [PictureScore] = []
         if meshes.isEmpty {
+            var sampling = GenerationEvaluation.Sampling()
+            (sampling.steps, sampling.guidance, sampling.start) = (steps, guidance, start)
+            let evaluation = try GenerationEvaluation(
+                model: directory, shapes: ProceduralShapes(seed: seed.seed.value), sampling: sampling,
+                threads: session.threads)
+            if let evaluation {
+                let result = try evaluation.run(
+                    count: count, examples: out == nil ? 0 : sheetCount, progress: session.progress("pictures"))
+                pictures = result.scores
+                if let out { try draw(result.examples, to: out, threads: session.threads) }
+            } else if onlyPictures || out != nil {
+                throw Failure(.unavailable, file: model, "the model makes nothing of pictures yet")
+            }
+        }
+        try printOutput(json ? jsonText(trips, pictures) : text(trips, pictures))
+    }
+
+    private func roundTrips(
+        _ directory: ModelDirectory, _ session: Session
+    ) throws -> [(name: String, score: RoundTripScore)] {
+        let evaluation = try AutoencoderEvaluation(model: directory, threads: session.threads)
+        let progress = session.progress("round trips")
+        guard !meshes.isEmpty else {
             let shapes = ProceduralShapes(seed: seed.seed.value)
             let resolution = evaluation.resolution
-            results = try evaluation.scores(count) {
+            return try evaluation.scores(count) {
                 "\(shapes.shape($0, .heldOut).family.rawValue) \($0)"
             } band: {
                 BandSamples(shapes.shape($0, .heldOut).shape, resolution: resolution)
             } finished: {
                 progress($0, $1)
             }
-        } else {
-            for (index, path) in meshes.enumerated() {
-                try checkInput(path)
-                let source = try loadMesh(path: path, threads: session.threads)
-                var options = VoxelizeOptions()
-                options.resolution = evaluation.resolution
-                options.threads = session.threads
-                let volume = try voxelize(source.mesh, options: options)
-                let score = try evaluation.score(BandSamples(volume), threads: session.threads)
-                results.append((path, score))
-                progress(index + 1, meshes.count)
-            }
         }
-        try printOutput(json ? jsonText(results) : text(results))
+        var results: [(name: String, score: RoundTripScore)] = []
+        for (index, path) in meshes.enumerated() {
+            try checkInput(path)
+            let source = try loadMesh(path: path, threads: session.threads)
+            var options = VoxelizeOptions()
+            options.resolution = evaluation.resolution
+            options.threads = session.threads
+            let volume = try voxelize(source.mesh, options: options)
+            results.append((path, try evaluation.score(BandSamples(volume), threads: session.threads)))
+            progress(index + 1, meshes.count)
+        }
+        return results
     }
 
-    private func text(_ results: [(name: String, score: RoundTripScore)]) -> String {
-        func mean(_ value: (RoundTripScore) -> Double) -> String {
-            rounded(results.reduce(0) { $0 + value($1.score) } / Double(results.count), digits: 4)
-        }
-        var report = Report(title: "\(results.count) shapes")
-        report.add("f1", label: "F-score at 1 voxel", mean(\.fScore), .null)
-        report.add("fhalf", label: "F-score at half a voxel", mean(\.fScoreAtHalf), .null)
-        report.add("iou", label: "volumetric IoU", mean(\.overlap), .null)
-        report.add("error", label: "mean error (voxels)", mean(\.error), .null)
-        report.add("closed", label: "closed, oriented, manifold", mean { $0.isClosed ? 1 : 0 }, .null)
-        let worst = results.sorted { $0.score.fScore < $1.score.fScore }.prefix(5)
-        report.add(
-            "worst", label: "worst",
-            worst.map { "\($0.name) \(rounded($0.score.fScore, digits: 4))" }.joined(separator: "\n"),
-            .null)
-        return report.text
-    }
-
-    private func jsonText(_ results: [(name: String, score: RoundTripScore)]) -> String {
-        JSONValue.array(
-            results.map { name, score in
-                .object([
-                    .init("name", .string(name)), .init("f_score", .number(score.fScore)),
-                    .init("f_score_half", .number(score.fScoreAtHalf)), .init("iou", .number(score.overlap)),
-                    .init("error_voxels", .number(score.error)), .init("closed", .bool(score.isClosed)),
-                    .init("wrong_signs", .integer(score.wrongSigns)), .init("tokens", .integer(score.tokens)),
-                ])
-            }
-        ).description
+    private func draw(_ examples: [GenerationEvaluation.Example], to out: Output, threads: Int) throws {
+        let sheet = contactSheet(examples, columns: 4, tile: 224, threads: threads)
+        try sheet.writePNG(to: out.sink)
+        try out.commit()
     }
 }
+
+extension SamplingStart: ExpressibleByArgument {}

@@ -32,15 +32,18 @@ struct TrainTransformer: ParsableCommand {
     @OptionGroup var training: TrainingRun
 
     func run() throws {
-        try training.train { file, session in
+        try training.train { file, setup in
             let plugin = try device.map { path throws(Failure) in try DevicePlugin(path: path) }
-            if let plugin { session.note("\(plugin.name), \(byteText(plugin.memory)) free") }
+            if let plugin { setup.note("\(plugin.name), \(byteText(plugin.memory)) free") }
             return switch stage {
             case .dense:
-                try DenseTransformerTrainer(file, cache: cache, threads: session.threads, device: plugin)
+                try DenseTransformerTrainer(
+                    file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction,
+                    memory: setup.memory, device: plugin)
             case .sparse:
                 try SparseTransformerTrainer(
-                    file, folder: training.output, cache: cache, threads: session.threads, device: plugin)
+                    file, folder: training.output, data: setup.data, cache: cache, threads: setup.threads,
+                    reduction: setup.reduction, memory: setup.memory, device: plugin)
             }
         }
     }

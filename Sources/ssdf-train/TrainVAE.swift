@@ -14,6 +14,9 @@ struct TrainVAE: ParsableCommand {
     @OptionGroup var training: TrainingRun
 
     func run() throws {
-        try training.train { try AutoencoderTrainer($0, threads: $1.threads) }
+        try training.train { file, setup in
+            try AutoencoderTrainer(
+                file, threads: setup.threads, source: setup.data, reduction: setup.reduction, memory: setup.memory)
+        }
     }
 }

@@ -71,7 +71,7 @@ struct TrainingFolder {
     /// - Parameter order: the components of the whole model, in the order that the configuration is to have.
     func writeModel(_ trainer: any Trainer, order: [String]) throws {
         unlink("\(path)/\(ModelDirectory.checksumsName)")
-        let components = trainer.components
+        let components = try trainer.components
         for component in components {
             guard let prefix = component.prefix else { continue }
             let weights = try Output(path: "\(path)/\(component.name).safetensors")

@@ -92,6 +92,7 @@ struct Voxelize: Tool {
         options.sign = sign
         options.up = up
         options.threads = session.threads
+        try session.foresee("voxelizing", MemoryEstimate(bytes: options.memory(for: source.mesh)), file: input)
         options.progress = session.progress("voxelize")
         var volume = try session.stage("voxelize", file: input) {
             try voxelize(source.mesh, options: options)
@@ -106,6 +107,7 @@ struct Voxelize: Tool {
             try writeVolume(volume, options: coding, to: out.sink)
             try out.commit()
         }
+        session.notePeak()
     }
 
     /// What shaped the result, in one order however it was typed.

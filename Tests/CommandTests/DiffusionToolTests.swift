@@ -3,6 +3,7 @@ import RandomModels
 import SSDFCore
 import SSDFImage
 import SSDFMesh
+import SSDFTensor
 import Testing
 
 #if canImport(Glibc)
@@ -14,15 +15,12 @@ import Testing
 /// `ssdf-diffuse` and `ssdf-generate`, with a model of random weights.
 @Suite struct DiffusionToolTests {
     private static let steps = "--steps 2,2,2"
-
-    /// To the last stage in the long form, which takes minutes: random weights fill the grid with cells.
-    private static let isLong = getenv("SSDF_LONG_TESTS") != nil
-    private static let sampling = steps + (isLong ? "" : " --stage 512")
+    private static let sampling = steps
 
     /// A folder with a picture that has a matte, one on a plain background, and a model.
     private static func shell(sparseConditions: Bool = false) throws -> Shell {
         let shell = Shell()
-        try RandomModel(yaml: RandomModel.tinyPipeline(sparseConditions: sparseConditions)).write(
+        try RandomModel(yaml: RandomModel.tinyPipeline(sparseConditions: sparseConditions, side: 8)).write(
             to: "\(shell.folder)/model")
         for (name, alpha) in [("matte.png", true), ("plain.png", false)] {
             var pixels: [UInt16] = []
@@ -57,7 +55,7 @@ import Testing
             ! cmp -s a.ssdf c.ssdf
             """)
         #expect(result.status == 0, "\(result)")
-        #expect(result.text == (Self.isLong ? "1024.ssdf\n" : "") + "512.ssdf\ndense.ssdf\n")
+        #expect(result.text == "1024.ssdf\n512.ssdf\ndense.ssdf\n")
         #expect(shell.read("whole.png").starts(with: [0x89, 0x50]))
     }
 
@@ -66,15 +64,17 @@ import Testing
         let shell = try Self.shell()
         shell.run("ssdf-diffuse matte.png -m model \(Self.sampling) -o whole.ssdf")
         // The checkpoint of a stage's last step, from a run that ends there.
-        for stage in ["dense", "512"] {
+        for stage in ["dense", "512", "1024"] {
             let result = shell.run(
                 """
                 set -e
                 rm -f state
-                ssdf-diffuse matte.png -m model \(Self.sampling) --checkpoint state -o again.ssdf
-                cmp again.ssdf whole.ssdf
-                ssdf-diffuse matte.png -m model \(Self.sampling) --checkpoint state --resume -o resumed.ssdf
-                cmp resumed.ssdf whole.ssdf
+                run() { ssdf-diffuse matte.png -m model \(Self.sampling) --stage \(stage) "$@"; }
+                run -o plain.ssdf
+                run --checkpoint state -o again.ssdf
+                cmp again.ssdf plain.ssdf
+                run --checkpoint state --resume -o resumed.ssdf
+                cmp resumed.ssdf plain.ssdf
                 """)
             #expect(result.status == 0, "\(stage): \(result)")
         }
@@ -112,7 +112,9 @@ import Testing
             ssdf-diffuse matte.png -m model \(Self.steps) --stage dense -o dense.ssdf
             ssdf-diffuse matte.png -m model \(Self.steps) --stage 512 --structure dense.ssdf -o b.ssdf
             ssdf-diffuse matte.png -m model \(Self.steps) --stage 512 -o c.ssdf
-            ssdf-inspect --json a.ssdf | grep -q '"resolution":16'
+            ssdf-diffuse matte.png -m model \(Self.steps) --stage 1024 --structure ball.ssdf -o d.ssdf
+            ssdf-inspect --json a.ssdf | grep -q '"resolution":8'
+            ssdf-inspect --json d.ssdf | grep -q '"resolution":16'
             """)
         #expect(result.status == 0, "\(result)")
         // The same cells and noise; only the record of how it was asked for may differ.
@@ -152,6 +154,34 @@ import Testing
             result.err
                 == "ssdf-generate: imported: refiner: a decoder with 2 features, expected 32, which the refiner reads; "
                 + "nothing is refined\n")
+    }
+
+    /// The memory that stages are said to take, against what was taken; and less than that is refused before it is used.
+    @Test func foreseesItsMemory() throws {
+        let shell = try Self.shell()
+        let sizes = "model_channels: 768, cond_channels: 32"
+        let yaml = RandomModel.tinyPipeline().replacing("model_channels: 32, cond_channels: 32", with: sizes)
+        try RandomModel(yaml: yaml, type: .f16).write(to: "\(shell.folder)/wide")
+        let result = shell.run(
+            "ssdf-diffuse matte.png -m wide --stage 512 --steps 1 -v -o a.ssdf --threads 1 2> log; cat log")
+        #expect(result.status == 0, "\(result)")
+        func bytes(after words: String) -> [Double] {
+            result.text.split(separator: "\n").compactMap { line in
+                guard let range = String(line).firstRange(of: words) else { return nil }
+                let parts = String(line)[range.upperBound...].split(separator: " ")
+                let units = ["kB": 1e3, "MB": 1e6, "GB": 1e9]
+                return Double(parts[0]).flatMap { number in units[String(parts[1].prefix(2))].map { number * $0 } }
+            }
+        }
+        let foreseen = try #require(bytes(after: ": about ").max(), "\(result.text)")
+        let taken = try #require(bytes(after: "peak memory ").last, "\(result.text)")
+        #expect(abs(foreseen / taken - 1) < 0.25, "\(result.text)")
+        let refused = shell.run("ssdf-diffuse matte.png -m wide --stage 512 --steps 1 -o b.ssdf --max-memory 180M")
+        #expect(refused.status == 69, "\(refused)")
+        #expect(
+            refused.err.hasPrefix("ssdf-diffuse: matte.png: ") && refused.err.contains(" of memory, expected at most "),
+            "\(refused)")
+        #expect(!shell.names.contains("b.ssdf"))
     }
 
     @Test func takesPicturesWithoutAlpha() throws {

@@ -9,7 +9,8 @@ import Testing
     private static func shell() throws -> Shell {
         let shell = Shell()
         shell.run("mkdir -p .local/share/ssdf/models")
-        try RandomModel(yaml: RandomModel.small, type: .f16).write(to: "\(shell.folder)/.local/share/ssdf/models/small")
+        try RandomModel(yaml: RandomModel.small(side: 8), type: .f16).write(
+            to: "\(shell.folder)/.local/share/ssdf/models/small")
         var pixels: [UInt16] = []
         for y in 0..<40 {
             for x in 0..<60 {
@@ -32,7 +33,7 @@ import Testing
             ssdf-diffuse p.png --threads 1 | tee a.ssdf | ssdf-decode - | ssdf-extract - | cmp - whole.ply
             ssdf-inspect --strict whole.ply > /dev/null
             ssdf-diffuse p.png --stage dense -o cells.ssdf
-            ssdf-diffuse p.png --stage 128 --structure cells.ssdf -o b.ssdf
+            ssdf-diffuse p.png --stage 64 --structure cells.ssdf -o b.ssdf
             ssdf-decode b.ssdf | ssdf-extract - | cmp - whole.ply
             ssdf-generate p.png --threads 1 -m small -o again.ply
             cmp again.ply whole.ply
@@ -162,14 +163,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--stage 1024", 69, "MODEL: the model has no stage 1024, expected dense, 128 or all"),
+        ("--stage 1024", 69, "MODEL: the model has no stage 1024, expected dense, 64 or all"),
         (
             "--steps 1,2,3", 64,
-            "--steps has 3 numbers, expected 1, or one for each stage of the model: dense, 128"
+            "--steps has 3 numbers, expected 1, or one for each stage of the model: dense, 64"
         ),
         (
             "--guidance 1,2,3", 64,
-            "--guidance has 3 numbers, expected 1, or one for each stage of the model: dense, 128"
+            "--guidance has 3 numbers, expected 1, or one for each stage of the model: dense, 64"
         ),
     ])
     func refuses(options: String, status: Int32, message: String) throws {
@@ -197,10 +198,10 @@ import Testing
             """
             set -e -o pipefail
             cp '\(Shell.root)/Fixtures/meshes/knot.ply' .
-            ssdf-voxelize knot.ply --resolution 128 | ssdf-encode - | ssdf-decode - --no-close -o open.ssdf
-            ssdf-voxelize knot.ply --resolution 128 | ssdf-encode - | ssdf-decode - -o same.ssdf
+            ssdf-voxelize knot.ply --resolution 64 | ssdf-encode - | ssdf-decode - --no-close -o open.ssdf
+            ssdf-voxelize knot.ply --resolution 64 | ssdf-encode - | ssdf-decode - -o same.ssdf
             cmp open.ssdf same.ssdf
-            ssdf-voxelize knot.ply --resolution 128 | ssdf-encode - | ssdf-decode - --close -o closed.ssdf
+            ssdf-voxelize knot.ply --resolution 64 | ssdf-encode - | ssdf-decode - --close -o closed.ssdf
             ssdf-extract closed.ssdf -o closed.ply
             ssdf-inspect --strict closed.ply > /dev/null
             """)

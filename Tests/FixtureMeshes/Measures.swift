@@ -14,16 +14,6 @@ extension TriangleMesh {
         return sum / 6
     }
 
-    /// Sum of the areas of the faces.
-    package var surfaceArea: Double {
-        var sum = 0.0
-        for t in 0..<triangleCount {
-            let (a, b, c) = cornerPositions(t)
-            sum += (b - a).cross(c - a).length / 2
-        }
-        return sum
-    }
-
     package func cornerPositions(_ triangle: Int) -> (Vector3d, Vector3d, Vector3d) {
         let (a, b, c) = corners(triangle)
         return (Vector3d(position(a)), Vector3d(position(b)), Vector3d(position(c)))

@@ -105,40 +105,53 @@ package struct RandomModel {
           params: {layers_per_block: 2, layers_mid_block: 2, patch_size: 256}
         """
 
-    /// The configuration of the built-in model: a dense transformer whose result is the grid of 16³ cells itself, and one
-    /// sparse stage at 128; the mean of all shapes is predicted in one step unless samples are asked for.
-    package static let small = """
+    /// The configuration of the built-in model: a dense transformer whose result is the grid of cells itself, and one
+    /// sparse stage at eight times as many voxels; the mean of all shapes is predicted in one step unless samples are asked for.
+    /// - Parameter side: cells; 16 in the built-in model.
+    package static func small(side: Int) -> String {
+        """
         dense_image_encoder:
           target: models.DinoEncoder
           params: {version: dinov2_vits14_reg, embed_dim: 128, depth: 4, num_heads: 4, patch_size: 8, img_size: 112,
                    size: 112}
         dense_dit:
           target: models.DenseDiT
-          params: {resolution: 16, in_channels: 1, out_channels: 1, model_channels: 128, cond_channels: 128,
+          params: {resolution: \(side), in_channels: 1, out_channels: 1, model_channels: 128, cond_channels: 128,
                    num_blocks: 4, num_heads: 4, patch_size: 4, share_mod: true, qk_rms_norm: true,
-                   latent_shape: [1, 16, 16, 16], structure_threshold: 0.5}
+                   latent_shape: [1, \(side), \(side), \(side)], structure_threshold: 0.5}
         dense_scheduler:
           target: FlowMatchEulerDiscreteScheduler
           params: {num_train_timesteps: 1000, shift: 3, default_start: zero, default_steps: 1, default_guidance: 0,
                    noise_steps: 20, noise_guidance: 2}
-        sparse_vae_128:
+        sparse_vae_\(8 * side):
           target: models.SparseSDFVAE
-          params: {embed_dim: 8, resolution: 16, model_channels_encoder: 128, num_blocks_encoder: 2,
+          params: {embed_dim: 8, resolution: \(side), model_channels_encoder: 128, num_blocks_encoder: 2,
                    num_heads_encoder: 4, model_channels_decoder: 128, num_blocks_decoder: 2, num_heads_decoder: 4,
                    norm_groups: 8, truncation_voxels: 4, iso_value: 0, latents_scale: 1.3, latents_shift: 0.03}
-        sparse_dit_128:
+        sparse_dit_\(8 * side):
           target: models.SparseDiT
-          params: {resolution: 16, in_channels: 8, out_channels: 8, model_channels: 128, cond_channels: 128,
+          params: {resolution: \(side), in_channels: 8, out_channels: 8, model_channels: 128, cond_channels: 128,
                    num_blocks: 6, num_heads: 4, num_kv_heads: 2, compression_block_size: 8, selection_block_size: 8,
                    topk: 8, compression_version: v1, share_mod: true}
-        sparse_scheduler_128:
+        sparse_scheduler_\(8 * side):
           target: FlowMatchEulerDiscreteScheduler
           params: {num_train_timesteps: 1000, shift: 3, default_start: zero, default_steps: 1, default_guidance: 0,
                    noise_steps: 20, noise_guidance: 2}
         """
+    }
 
-    /// All three stages, small enough for tests: a grid of 16 cells, latents of 16 and of 32 cells.
-    package static func tinyPipeline(sparseConditions: Bool = false) -> String {
+    /// The released sparse transformer, version 1.1.
+    package static let releasedTransformer = """
+        sparse_dit_512:
+          target: direct3d_s2.models.transformers.sparse_dit.SparseDiT
+          params: {resolution: 64, in_channels: 16, out_channels: 16, model_channels: 1024, cond_channels: 1024,
+                   num_blocks: 24, num_heads: 32, num_kv_heads: 2, compression_block_size: 8, selection_block_size: 8,
+                   topk: 8, compression_version: v1}
+        """
+
+    /// All three stages, small enough for tests: a grid of `side` cells, latents in it and in one of twice as many.
+    /// - Parameter side: a multiple of four.
+    package static func tinyPipeline(sparseConditions: Bool = false, side: Int = 16) -> String {
         func autoencoder(_ side: Int) -> String {
             """
               target: models.SparseSDFVAE
@@ -168,8 +181,8 @@ package struct RandomModel {
         }
         let dense = """
               target: models.DenseDiT
-              params: {resolution: 4, in_channels: 8, out_channels: 8, model_channels: 32, cond_channels: 32, num_blocks: 1,
-                       num_heads: 4, patch_size: 1, qk_rms_norm: true, latent_shape: [8, 4, 4, 4]}
+              params: {resolution: \(side / 4), in_channels: 8, out_channels: 8, model_channels: 32, cond_channels: 32, num_blocks: 1,
+                       num_heads: 4, patch_size: 1, qk_rms_norm: true, latent_shape: [8, \(side / 4), \(side / 4), \(side / 4)]}
             """
         let denseAutoencoder = """
               target: models.DenseShapeVAE
@@ -179,9 +192,9 @@ package struct RandomModel {
             """
         let parts = [
             ("dense_vae", denseAutoencoder), ("dense_dit", dense), ("dense_scheduler", scheduler(6)),
-            ("dense_image_encoder", encoder), ("sparse_image_encoder", encoder), ("sparse_vae_512", autoencoder(16)),
-            ("sparse_dit_512", transformer(16)), ("sparse_scheduler_512", scheduler(6)),
-            ("sparse_vae_1024", autoencoder(32)), ("sparse_dit_1024", transformer(32)),
+            ("dense_image_encoder", encoder), ("sparse_image_encoder", encoder), ("sparse_vae_512", autoencoder(side)),
+            ("sparse_dit_512", transformer(side)), ("sparse_scheduler_512", scheduler(6)),
+            ("sparse_vae_1024", autoencoder(2 * side)), ("sparse_dit_1024", transformer(2 * side)),
             ("sparse_scheduler_1024", scheduler(8)),
         ]
         return parts.map { "\($0.0):\n\($0.1)\n" }.joined()

@@ -1,4 +1,5 @@
 import FixtureMeshes
+import RandomModels
 import SSDFCore
 import SSDFNeural
 import SSDFTensor

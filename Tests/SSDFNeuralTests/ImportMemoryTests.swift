@@ -1,4 +1,5 @@
 import CZlib
+import RandomModels
 import SSDFCore
 import SSDFNeural
 import SSDFTensor

@@ -71,12 +71,12 @@ private let scheduler = "s:\n  target: diffusers.FlowMatchEulerDiscreteScheduler
         #expect(refusal("") == "an empty file, expected a configuration")
         #expect(refusal("- 1")?.contains("expected a mapping") == true)
         #expect(refusal("a: [")?.contains("not YAML") == true)
-        #expect(refusal("a: 1\n---\nb: 2")?.contains("not YAML") == true)
+        #expect(refusal("a: 1\n---\nb: 2")?.contains("a second document") == true)
         #expect(refusal("{[1]: 2}")?.contains("a key that is not a text") == true)
         #expect(
             refusal("a: " + String(repeating: "[", count: 50) + String(repeating: "]", count: 50))?.contains("levels")
                 == true)
-        #expect(refusal("a: " + String(repeating: "[", count: 100_000))?.contains("not YAML") == true)
+        #expect(refusal("a: " + String(repeating: "[", count: 100_000))?.contains("levels") == true)
         #expect(refusal(String(repeating: "#", count: 2 << 20))?.contains("at most") == true)
         #expect(refusal("x: 1") == "no components, expected at least one")
     }

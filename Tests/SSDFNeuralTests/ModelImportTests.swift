@@ -1,4 +1,5 @@
 import FixtureMeshes
+import RandomModels
 import SSDFCore
 import SSDFNeural
 import SSDFTensor
@@ -48,21 +49,8 @@ private func release(
     try folder.write("model_refiner.ckpt", refiner.archive())
     var encoder = CheckpointBuilder()
     encoder.add(try #require(parsed["dense_image_encoder"]).expectedTensors, under: "", type: .f32)
-    try folder.write("dino.pth", flat(encoder))
+    try folder.write("dino.pth", encoder.flatArchive())
     return folder
-}
-
-/// An archive whose tensors stand at the top, as DINOv2's do.
-private func flat(_ builder: CheckpointBuilder) -> [UInt8] {
-    // The builder makes {"": {name: tensor}}; taking the inner dictionary alone leaves {name: tensor}.
-    var pickle = builder.pickle()
-    pickle.removeSubrange(3..<9)
-    pickle.remove(at: pickle.count - 2)
-    pickle.remove(at: 2)
-    var zip = ZipBuilder()
-    zip.add("m/data.pkl", [0x80, 2] + pickle[2...])
-    for (index, tensor) in builder.tensors.enumerated() { zip.add("m/data/\(index)", tensor.bytes) }
-    return zip.finish()
 }
 
 /// Imports into a folder and opens the model.

@@ -1,3 +1,4 @@
+import RandomModels
 import SSDFCore
 import SSDFNeural
 import Testing

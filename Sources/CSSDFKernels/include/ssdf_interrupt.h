@@ -19,7 +19,9 @@ extern "C" {
 // inside a remembered mapping is reported with exit status 74. SIGXFSZ is ignored: write(2) then fails with EFBIG.
 void ssdf_watch_signals(const char *_Nonnull tool);
 
-// Remembers the path of a temporary. Returns its slot, or -1 when the path is too long or the table is full.
+// Remembers the path of a temporary: a file; a folder, which is removed when it is empty; or, when its name ends in
+// ".partial", a folder with files in it and no folders. Returns its slot, or -1 when the path is too long or the table is
+// full. Does not return while the process is being ended.
 int ssdf_remember_temporary(const char *_Nonnull path);
 
 // Forgets a temporary that was renamed or removed. A slot of -1 is ignored.

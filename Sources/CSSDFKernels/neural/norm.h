@@ -2,97 +2,176 @@
 
 #pragma clang fp contract(fast)
 
-// Mean and 1/√(σ² + ε) of a row, in two passes so that a large mean costs no precision.
-INLINE void N(row_statistics)(const float *x, size_t columns, float epsilon, float *mean, float *scale) {
-    V sum = N(splat)(0);
-    size_t c = 0;
-    for (; c + LANES <= columns; c += LANES) sum += N(load)(x + c);
-    double total = N(sum)(sum);
-    for (size_t i = c; i < columns; i++) total += x[i];
-    float m = (float)(total / columns);
-    V square = N(splat)(0);
-    for (c = 0; c + LANES <= columns; c += LANES) {
-        V d = N(load)(x + c) - N(splat)(m);
-        square += d * d;
+// Rows that are summed side by side: no sum waits for the one before it.
+#define ROWS 4
+
+// Mean and 1/√(σ² + ε) of `rows` rows, in two passes so that a large mean costs no precision.
+INLINE void N(row_statistics)(const int rows, const float *x, size_t columns, float epsilon, float *mean,
+                              float *scale) {
+    const size_t whole = columns / LANES * LANES;
+    V sum[ROWS], square[ROWS], middle[ROWS];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) sum[r] = square[r] = N(splat)(0);
+    for (size_t c = 0; c < whole; c += LANES)
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) sum[r] += N(load)(x + r * columns + c);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        double total = N(sum)(sum[r]);
+        for (size_t i = whole; i < columns; i++) total += x[r * columns + i];
+        mean[r] = (float)(total / columns);
+        middle[r] = N(splat)(mean[r]);
     }
-    double variance = N(sum)(square);
-    for (size_t i = c; i < columns; i++) variance += (double)(x[i] - m) * (x[i] - m);
-    *mean = m;
-    *scale = (float)(1 / __builtin_sqrt(variance / columns + epsilon));
+    for (size_t c = 0; c < whole; c += LANES)
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            V d = N(load)(x + r * columns + c) - middle[r];
+            square[r] += d * d;
+        }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        double variance = N(sum)(square[r]);
+        for (size_t i = whole; i < columns; i++) {
+            float d = x[r * columns + i] - mean[r];
+            variance += (double)d * d;
+        }
+        scale[r] = (float)(1 / __builtin_sqrt(variance / columns + epsilon));
+    }
+}
+
+INLINE void N(layer_norm_rows)(const int rows, const float *x, const float *weight, const float *bias, float epsilon,
+                               float *y, size_t columns) {
+    const size_t whole = columns / LANES * LANES;
+    float mean[ROWS], scale[ROWS];
+    N(row_statistics)(rows, x, columns, epsilon, mean, scale);
+    for (int r = 0; r < rows; r++, x += columns, y += columns) {
+        const V m = N(splat)(mean[r]), s = N(splat)(scale[r]);
+        for (size_t c = 0; c < whole; c += LANES) {
+            V normed = (N(load)(x + c) - m) * s;
+            if (weight) normed *= N(load)(weight + c);
+            if (bias) normed += N(load)(bias + c);
+            N(store)(y + c, normed);
+        }
+        for (size_t c = whole; c < columns; c++) {
+            float normed = (x[c] - mean[r]) * scale[r];
+            if (weight) normed *= weight[c];
+            y[c] = bias ? normed + bias[c] : normed;
+        }
+    }
 }
 
 static void N(layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, float *y, size_t rows,
                           size_t columns) {
-    for (size_t r = 0; r < rows; r++, x += columns, y += columns) {
-        float m, s;
-        N(row_statistics)(x, columns, epsilon, &m, &s);
-        for (size_t c = 0; c < columns; c++) y[c] = (x[c] - m) * s;
-        if (weight)
-            for (size_t c = 0; c < columns; c++) y[c] *= weight[c];
-        if (bias)
-            for (size_t c = 0; c < columns; c++) y[c] += bias[c];
-    }
+    size_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS)
+        N(layer_norm_rows)(ROWS, x + r * columns, weight, bias, epsilon, y + r * columns, columns);
+    for (; r < rows; r++) N(layer_norm_rows)(1, x + r * columns, weight, bias, epsilon, y + r * columns, columns);
 }
 
 // With x̂ the normalised row and g = dy·weight: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε).
-static void N(layer_norm_gradient)(const float *x, const float *weight, const float *dy, float epsilon, float *dx,
-                                   float *dweight, float *dbias, size_t rows, size_t columns) {
-    for (size_t r = 0; r < rows; r++, x += columns, dy += columns, dx += columns) {
-        float m, s;
-        N(row_statistics)(x, columns, epsilon, &m, &s);
-        if (dweight)
-            for (size_t c = 0; c < columns; c++) dweight[c] += dy[c] * ((x[c] - m) * s);
-        if (dbias)
-            for (size_t c = 0; c < columns; c++) dbias[c] += dy[c];
-        V sum = N(splat)(0), product = N(splat)(0);
-        size_t c = 0;
-        for (; c + LANES <= columns; c += LANES) {
+INLINE void N(layer_norm_gradient_rows)(const int rows, const float *x, const float *weight, const float *dy,
+                                        float epsilon, float *dx, float *dweight, float *dbias, size_t columns) {
+    const size_t whole = columns / LANES * LANES;
+    float mean[ROWS], scale[ROWS];
+    V sum[ROWS], product[ROWS], middle[ROWS], factor[ROWS];
+    N(row_statistics)(rows, x, columns, epsilon, mean, scale);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        sum[r] = product[r] = N(splat)(0);
+        middle[r] = N(splat)(mean[r]), factor[r] = N(splat)(scale[r]);
+    }
+    for (size_t c = 0; c < whole; c += LANES) {
+        V slope = N(splat)(0), shift = N(splat)(0), by = weight ? N(load)(weight + c) : N(splat)(1);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            V g = N(load)(dy + r * columns + c), normed = (N(load)(x + r * columns + c) - middle[r]) * factor[r];
+            slope += g * normed;
+            shift += g;
+            g *= by;
+            sum[r] += g;
+            product[r] += g * normed;
+        }
+        if (dweight) N(store)(dweight + c, N(load)(dweight + c) + slope);
+        if (dbias) N(store)(dbias + c, N(load)(dbias + c) + shift);
+    }
+    for (int r = 0; r < rows; r++, x += columns, dy += columns, dx += columns) {
+        double total = N(sum)(sum[r]), along = N(sum)(product[r]);
+        for (size_t c = whole; c < columns; c++) {
+            float g = dy[c], normed = (x[c] - mean[r]) * scale[r];
+            if (dweight) dweight[c] += g * normed;
+            if (dbias) dbias[c] += g;
+            if (weight) g *= weight[c];
+            total += g;
+            along += (double)g * normed;
+        }
+        const float mean_g = (float)(total / columns), mean_gx = (float)(along / columns);
+        for (size_t c = 0; c < whole; c += LANES) {
             V g = N(load)(dy + c);
             if (weight) g *= N(load)(weight + c);
-            sum += g;
-            product += g * ((N(load)(x + c) - N(splat)(m)) * N(splat)(s));
+            V along_x = (N(load)(x + c) - middle[r]) * factor[r] * N(splat)(mean_gx);
+            N(store)(dx + c, factor[r] * (g - N(splat)(mean_g) - along_x));
         }
-        double total = N(sum)(sum), along = N(sum)(product);
-        for (; c < columns; c++) {
+        for (size_t c = whole; c < columns; c++) {
             float g = weight ? dy[c] * weight[c] : dy[c];
-            total += g;
-            along += (double)g * ((x[c] - m) * s);
-        }
-        float mean_g = (float)(total / columns), mean_gx = (float)(along / columns);
-        for (c = 0; c < columns; c++) {
-            float g = weight ? dy[c] * weight[c] : dy[c];
-            dx[c] = s * (g - mean_g - (x[c] - m) * s * mean_gx);
+            dx[c] = scale[r] * (g - mean_g - (x[c] - mean[r]) * scale[r] * mean_gx);
         }
     }
 }
 
+static void N(layer_norm_gradient)(const float *x, const float *weight, const float *dy, float epsilon, float *dx,
+                                   float *dweight, float *dbias, size_t rows, size_t columns) {
+    size_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS, x += ROWS * columns, dy += ROWS * columns, dx += ROWS * columns)
+        N(layer_norm_gradient_rows)(ROWS, x, weight, dy, epsilon, dx, dweight, dbias, columns);
+    for (; r < rows; r++, x += columns, dy += columns, dx += columns)
+        N(layer_norm_gradient_rows)(1, x, weight, dy, epsilon, dx, dweight, dbias, columns);
+}
+
+#undef ROWS
+
 static void N(rms_norm)(const float *x, const float *gamma, float *y, size_t rows, size_t heads, size_t dimension) {
     float root = __builtin_sqrtf((float)dimension);
-    for (size_t r = 0; r < rows; r++, x += dimension, y += dimension) {
-        const float *weight = gamma + r % heads * dimension;
+    const size_t whole = dimension / LANES * LANES;
+    for (size_t r = 0, head = 0; r < rows; r++, x += dimension, y += dimension) {
+        const float *weight = gamma + head * dimension;
+        if (++head == heads) head = 0;
         float length = (float)__builtin_sqrt(N(dot)(x, x, dimension));
         float s = root / (length > 1e-12f ? length : 1e-12f);
-        for (size_t d = 0; d < dimension; d++) y[d] = x[d] * s * weight[d];
+        for (size_t d = 0; d < whole; d += LANES)
+            N(store)(y + d, N(load)(x + d) * N(splat)(s) * N(load)(weight + d));
+        for (size_t d = whole; d < dimension; d++) y[d] = x[d] * s * weight[d];
     }
 }
 
 static void N(rms_norm_gradient)(const float *x, const float *gamma, const float *dy, float *dx, float *dgamma,
                                  size_t rows, size_t heads, size_t dimension) {
     float root = __builtin_sqrtf((float)dimension);
-    for (size_t r = 0; r < rows; r++, x += dimension, dy += dimension, dx += dimension) {
-        const float *weight = gamma + r % heads * dimension;
-        float *dweight = dgamma + r % heads * dimension;
+    const size_t whole = dimension / LANES * LANES;
+    for (size_t r = 0, head = 0; r < rows; r++, x += dimension, dy += dimension, dx += dimension) {
+        const float *weight = gamma + head * dimension;
+        float *dweight = dgamma + head * dimension;
+        if (++head == heads) head = 0;
         float length = (float)__builtin_sqrt(N(dot)(x, x, dimension));
         // Below the floor the divisor is a constant.
         int floored = !(length > 1e-12f);
         float inverse = 1 / (floored ? 1e-12f : length), s = root * inverse;
-        double along = 0;
-        for (size_t d = 0; d < dimension; d++) {
-            dweight[d] += dy[d] * x[d] * s;
-            along += (double)dy[d] * weight[d] * (x[d] * inverse);
+        V part = N(splat)(0);
+        for (size_t d = 0; d < whole; d += LANES) {
+            V slope = N(load)(dy + d) * N(load)(x + d);
+            N(store)(dweight + d, N(load)(dweight + d) + slope * N(splat)(s));
+            part += slope * N(load)(weight + d);
         }
-        float pull = floored ? 0 : (float)along;
-        for (size_t d = 0; d < dimension; d++) dx[d] = s * (dy[d] * weight[d] - x[d] * inverse * pull);
+        double along = N(sum)(part);
+        for (size_t d = whole; d < dimension; d++) {
+            dweight[d] += dy[d] * x[d] * s;
+            along += (double)dy[d] * weight[d] * x[d];
+        }
+        float pull = floored ? 0 : (float)(along * inverse) * inverse;
+        for (size_t d = 0; d < whole; d += LANES) {
+            V from = N(load)(x + d) * N(splat)(pull);
+            N(store)(dx + d, N(splat)(s) * (N(load)(dy + d) * N(load)(weight + d) - from));
+        }
+        for (size_t d = whole; d < dimension; d++) dx[d] = s * (dy[d] * weight[d] - x[d] * pull);
     }
 }
 

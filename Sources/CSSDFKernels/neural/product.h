@@ -20,18 +20,45 @@ INLINE size_t N(panel_vectors)(size_t vectors, size_t panels, size_t p) {
 
 static size_t N(packed_count)(size_t depth, size_t columns) { return depth * N(vectors_of)(columns) * LANES; }
 
+// One panel of a matrix whose columns lie one after the other, as those of a weight [outputs, inputs] do: squares of LANES
+// columns by LANES rows are transposed in registers.
+INLINE void N(pack_columns)(const float *b, size_t column_stride, size_t depth, size_t filled, size_t width,
+                            float *packed) {
+    for (size_t n = 0; n < width; n += LANES) {
+        size_t some = n >= filled ? 0 : filled - n < LANES ? filled - n : LANES;
+        for (size_t k = 0; k < depth; k += LANES) {
+            size_t deep = depth - k < LANES ? depth - k : LANES;
+            V block[LANES];
+            for (size_t i = 0; i < LANES; i++) {
+                const float *column = b + (n + i) * column_stride + k;
+                block[i] = i >= some ? N(splat)(0) : deep == LANES ? N(load)(column) : N(load_some)(column, deep, 0);
+            }
+            N(transpose)(block);
+            for (size_t i = 0; i < deep; i++) N(store)(packed + (k + i) * width + n, block[i]);
+        }
+    }
+}
+
 static void N(pack)(const float *b, size_t row_stride, size_t column_stride, size_t depth, size_t columns,
                     float *packed) {
     size_t vectors = N(vectors_of)(columns), panels = (vectors + MAX_VECTORS - 1) / MAX_VECTORS;
     for (size_t p = 0, column = 0; p < panels; p++) {
         size_t width = N(panel_vectors)(vectors, panels, p) * LANES;
         size_t filled = column + width <= columns ? width : columns - column;
-        for (size_t k = 0; k < depth; k++) {
-            const float *row = b + k * row_stride + column * column_stride;
-            for (size_t n = 0; n < filled; n++) packed[n] = row[n * column_stride];
-            for (size_t n = filled; n < width; n++) packed[n] = 0;
-            packed += width;
+        if (row_stride == 1) {
+            N(pack_columns)(b + column * column_stride, column_stride, depth, filled, width, packed);
+        } else {
+            for (size_t k = 0; k < depth; k++) {
+                const float *row = b + k * row_stride + column * column_stride;
+                float *to = packed + k * width;
+                if (column_stride == 1)
+                    __builtin_memcpy(to, row, filled * sizeof(float));
+                else
+                    for (size_t n = 0; n < filled; n++) to[n] = row[n * column_stride];
+                for (size_t n = filled; n < width; n++) to[n] = 0;
+            }
         }
+        packed += depth * width;
         column += width;
     }
 }
@@ -192,7 +219,7 @@ static void N(outer_rows)(const float *a, const int32_t *a_rows, size_t a_stride
     N(outer_panel)(rows, vectors, a, a_rows, a_stride, b + column, b_rows, b_stride, first, last, columns, \
                    c + column, count)
 #if MAX_VECTORS == 4
-        if (wide == 4) PANEL(4, 4);
+        if (wide == 4) PANEL(6, 4);
         if (wide == 3) PANEL(8, 3);
         if (wide == 2) PANEL(8, 2);
         if (wide == 1) PANEL(8, 1);

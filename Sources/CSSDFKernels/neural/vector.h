@@ -30,7 +30,8 @@ INLINE void N(store_some)(float *p, V x, size_t n) {
     __builtin_memcpy(p, t, n * sizeof(float));
 }
 
-INLINE V N(select)(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
+// Lanes of a where the mask is −1, of b where it is 0.
+INLINE V N(select)(VI mask, V a, V b) { return mask ? a : b; }
 INLINE V N(max)(V a, V b) { return __builtin_elementwise_max(a, b); }
 INLINE V N(min)(V a, V b) { return __builtin_elementwise_min(a, b); }
 // As max, but b where either is not a number: one instruction.
@@ -39,11 +40,17 @@ INLINE V N(abs)(V a) { return __builtin_elementwise_abs(a); }
 
 // Lanes are added in a fixed order: halves, then halves of halves.
 INLINE double N(sum)(V x) {
-    double t[LANES];
-    for (int i = 0; i < LANES; i++) t[i] = x[i];
-    for (int half = LANES / 2; half; half /= 2)
-        for (int i = 0; i < half; i++) t[i] += t[i + half];
-    return t[0];
+    typedef double wide __attribute__((ext_vector_type(LANES)));
+    wide all = __builtin_convertvector(x, wide);
+#if LANES == 16
+    __typeof__(all.lo) eight = all.lo + all.hi;
+    __typeof__(eight.lo) four = eight.lo + eight.hi;
+#elif LANES == 8
+    __typeof__(all.lo) four = all.lo + all.hi;
+#else
+    wide four = all;
+#endif
+    return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 INLINE float N(largest)(V x) { return __builtin_reduce_max(x); }
@@ -51,10 +58,12 @@ INLINE float N(largest)(V x) { return __builtin_reduce_max(x); }
 // eˣ with relative error below 1.5e-7 for −86.6 ≤ x ≤ 88.7; 0 below, the value at 88.7 above. NaN stays NaN.
 // x = n·ln 2 + r, |r| ≤ ln 2 / 2, and a polynomial in r fitted for the least relative error (1.9e-9).
 INLINE V N(exp)(V x) {
-    V bounded = N(min)(N(max)(x, N(splat)(-86.6f)), N(splat)(88.7f));
-    // Adding 1.5·2²³ leaves n, rounded, in the low bits of the significand.
-    V shifted = bounded * N(splat)(1.44269504f) + N(splat)(12582912.0f);
-    V n = shifted - N(splat)(12582912.0f);
+    // One instruction each, which lets NaN through to the polynomial.
+    V bounded = N(greater)(N(splat)(-86.6f), x);
+    bounded = N(splat)(88.7f) < bounded ? N(splat)(88.7f) : bounded;
+    // Adding 1.5·2²³ + 126 leaves the biased exponent of 2^(n−1) in the low bits of the significand.
+    V shifted = bounded * N(splat)(1.44269504f) + N(splat)(12583038.0f);
+    V n = shifted - N(splat)(12583038.0f);
     V r = bounded - n * N(splat)(0.693145751953125f);
     r = r - n * N(splat)(1.42860677e-6f);
     V p = N(splat)(0.00138366339f);
@@ -65,10 +74,8 @@ INLINE V N(exp)(V x) {
     p = p * r + N(splat)(1.0f);
     p = p * r + N(splat)(1.0f);
     // 2^(n−1)·2 so that n = 128 does not overflow the exponent field on the way.
-    VI scaled = (VI)p + (((VI)shifted - 1) << 23);
-    V y = (V)scaled * N(splat)(2.0f);
-    y = N(select)(x < N(splat)(-86.6f), N(splat)(0.0f), y);
-    return N(select)(x == x, y, x);
+    V y = (p + p) * (V)((VI)shifted << 23);
+    return x < N(splat)(-86.6f) ? N(splat)(0.0f) : y;
 }
 
 // 2ˣ with relative error below 2.5e-7 for −126 ≤ x ≤ 127, and 2⁻¹²⁶ below: in a softmax the same as 0. NaN stays NaN.

@@ -41,6 +41,26 @@ package struct Inspection: ~Copyable {
         }
     }
 
+    /// What the findings take, and a picture of the surface, if there is to be one; measured, in bytes a triangle and a
+    /// pixel.
+    /// - Parameter pixels: of the picture; 0 for none.
+    package func memory(pixels: Int) -> MemoryEstimate {
+        let picture = 170 * pixels
+        switch content {
+        case .mesh(let loaded):
+            // The file is closed by now; while it was read, it and the mesh were there.
+            let triangles = loaded.mesh.triangleCount
+            let findings = pixels > 0 ? 35 * triangles : 58 * triangles
+            return MemoryEstimate(bytes: max(findings + picture, 20 * triangles + loaded.fileBytes))
+        case .broken: return MemoryEstimate(bytes: 0)
+        case .volumes(let file):
+            let largest = file.grids.map(\.byteCount).max() ?? 0
+            // A band of four voxels on either side has three triangles for every eight of them.
+            let surface = pixels > 0 ? 45 * 3 / 8 * (file.grids.map(\.totals.activeCount).max() ?? 0) : 0
+            return MemoryEstimate(bytes: largest + surface + picture, mapped: file.byteCount)
+        }
+    }
+
     private static func open(_ path: String, checks: Bool, threads: Int) throws(Failure) -> Content {
         let file = try FileBytes(path: path)
         let isContainer = try file.withBytes { bytes throws(Failure) in

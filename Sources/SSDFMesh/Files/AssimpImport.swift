@@ -39,7 +39,7 @@ package func importMesh(
     }
     defer { if let input { close(input) } }
     var child = try ImportProcess(helper, arguments, input: input, seconds: limits.seconds)
-    let received = Result { () throws(Failure) in try receiveMesh(from: &child, limits: limits) }
+    let received = Result { () throws(Failure) in try receiveMesh(from: &child.stream, memory: limits.memory) }
     let end = child.finish().failure(suffix: suffix, limits: limits)
     switch received {
     case .success(let mesh): return mesh
@@ -53,11 +53,9 @@ package func importMesh(
 /// The importer stands beside the running executable or in ../libexec/ssdf; SSDF_IMPORT names another.
 private func findImporter(for suffix: String) throws(Failure) -> String {
     if let wish = getenv("SSDF_IMPORT") { return String(cString: wish) }
-    var buffer = [CChar](repeating: 0, count: 4096)
-    let length = readlink("/proc/self/exe", &buffer, buffer.count)
-    guard length > 0 else { throw Failure(.unavailable, "cannot find the running executable: \(systemMessage(errno))") }
-    let path = String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    guard let folder = programFolder() else {
+        throw Failure(.unavailable, "cannot find the running executable: \(systemMessage(errno))")
+    }
     let places = ["\(folder)/ssdf-import", "\(folder)/../libexec/ssdf/ssdf-import"]
     for place in places where access(place, X_OK) == 0 { return place }
     throw Failure(
@@ -84,20 +82,23 @@ private func memoryFile(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> Int3
 }
 
 /// Reads the parts that the child sends; its `MeshStream` says how they are laid out.
-private func receiveMesh(from child: inout ImportProcess, limits: ImportLimits) throws(Failure) -> TriangleMesh {
-    guard try child.read(8, of: UInt8.self) == Array("SSDFMESH".utf8) else {
+/// - Parameter memory: bytes that the parts may take.
+/// - Throws: `badData` for a stream that ends early, exceeds a limit or holds no sound mesh; `internal` for one in another
+///   language.
+package func receiveMesh(from stream: inout ImportStream, memory: Int) throws(Failure) -> TriangleMesh {
+    guard try stream.read(8, of: UInt8.self) == Array("SSDFMESH".utf8) else {
         throw Failure(.internal, "the importer does not speak this program's language")
     }
     var mesh = TriangleMesh()
-    var budget = limits.memory
+    var budget = memory
     while true {
-        switch try child.read(1, of: UInt64.self)[0] {
+        switch try stream.read(1, of: UInt64.self)[0] {
         case 0: return mesh
-        case 1: mesh.append(try receivePart(from: &child, budget: &budget))
+        case 1: mesh.append(try receivePart(from: &stream, budget: &budget))
         case 2:
-            let length = try child.read(1, of: UInt64.self)[0]
+            let length = try stream.read(1, of: UInt64.self)[0]
             guard length <= 4096 else { throw Failure(.internal, "the importer sent a message of \(length) bytes") }
-            let text = String(decoding: try child.read(Int(length), of: UInt8.self), as: UTF8.self)
+            let text = String(decoding: try stream.read(Int(length), of: UInt8.self), as: UTF8.self)
             throw .badData("the importer says: \(text)", expected: "a file it can read")
         default: throw Failure(.internal, "the importer sent a part of an unknown kind")
         }
@@ -105,18 +106,20 @@ private func receiveMesh(from child: inout ImportProcess, limits: ImportLimits) 
 }
 
 /// One placed mesh, welded.
-private func receivePart(from child: inout ImportProcess, budget: inout Int) throws(Failure) -> TriangleMesh {
-    let counts = try child.read(4, of: UInt64.self)
+private func receivePart(
+    from stream: inout ImportStream, budget: inout Int
+) throws(Failure) -> TriangleMesh {
+    let counts = try stream.read(4, of: UInt64.self)
     for (count, size) in zip(counts, [12, 12, 4, 4]) {
         guard count <= UInt64(budget / size), count <= UInt64(UInt32.max) else {
             throw .badData("more than \(budget) bytes of mesh", expected: "less")
         }
         budget -= Int(count) * size
     }
-    let positions = try child.read(3 * Int(counts[0]), of: Float.self)
-    let triangles = try child.read(3 * Int(counts[1]), of: UInt32.self)
-    let sizes = try child.read(Int(counts[2]), of: UInt32.self)
-    let corners = try child.read(Int(counts[3]), of: UInt32.self)
+    let positions = try stream.read(3 * Int(counts[0]), of: Float.self)
+    let triangles = try stream.read(3 * Int(counts[1]), of: UInt32.self)
+    let sizes = try stream.read(Int(counts[2]), of: UInt32.self)
+    let corners = try stream.read(Int(counts[3]), of: UInt32.self)
     if let bad = positions.firstIndex(where: { !(abs($0) <= 1e18) }) {
         throw .badData(place: "vertex \(bad / 3)", "coordinate \(positions[bad])", expected: coordinateRange)
     }

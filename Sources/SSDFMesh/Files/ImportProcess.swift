@@ -10,9 +10,8 @@ import SSDFCore
 /// A running importer and the pipe it writes to.
 struct ImportProcess: ~Copyable {
     private let process: pid_t
-    private let output: Int32
-    private let deadline: Double
-    private var isLate = false
+    /// What it sends.
+    var stream: ImportStream
 
     /// Starts it with empty standard error and default signal handling.
     /// - Parameters:
@@ -55,40 +54,7 @@ struct ImportProcess: ~Copyable {
             throw Failure(.unavailable, file: path, "cannot run the importer: \(systemMessage(code))")
         }
         process = child
-        output = pipe.read
-        deadline = Self.now() + seconds
-    }
-
-    private static func now() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
-    /// The next `count` elements of the stream.
-    /// - Throws: `badData` when the stream ends before, or the time is over.
-    mutating func read<Element: BitwiseCopyable>(_ count: Int, of: Element.Type) throws(Failure) -> [Element] {
-        try [Element](upTo: count) { storage throws(Failure) in
-            let bytes = UnsafeMutableRawBufferPointer(storage)
-            let size = count * MemoryLayout<Element>.stride
-            var received = 0
-            while received < size {
-                let wait = deadline - Self.now()
-                guard wait > 0 else {
-                    isLate = true
-                    throw .badData("no answer from the importer in time", expected: "a mesh")
-                }
-                var poll = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-                guard Glibc.poll(&poll, 1, Int32(min(1000 * wait + 1, 1e6))) > 0 else { continue }
-                let got = Glibc.read(output, bytes.baseAddress! + received, size - received)
-                if got < 0, errno == EINTR { continue }
-                guard got > 0 else {
-                    throw .badData("the importer stopped in the middle of its answer", expected: "a mesh")
-                }
-                received += got
-            }
-            return count
-        }
+        stream = ImportStream(descriptor: pipe.read, seconds: seconds)
     }
 
     /// How the importer ended.
@@ -111,8 +77,24 @@ struct ImportProcess: ~Copyable {
             if signal != 0 {
                 return .badData("the importer crashed (signal \(signal), \(signalName(signal)))", expected: expected)
             }
-            if exitCode == 127 { return Failure(.unavailable, "the importer cannot be run") }
-            return nil
+            switch exitCode {
+            case 127: return Failure(.unavailable, "the importer cannot be run")
+            case Failure.Cause.unavailable.rawValue: return outOfMemory(expected: expected, limits: limits)
+            case Failure.Cause.internal.rawValue: return Failure(.internal, "the importer cannot confine itself")
+            case Failure.Cause.inputOutput.rawValue: return Failure(.inputOutput, "the importer cannot write")
+            default: return nil
+            }
+        }
+
+        /// A file that asks for more than its size justifies is bad, unless the system allows less than that.
+        private func outOfMemory(expected: String, limits: ImportLimits) -> Failure {
+            var space = rlimit()
+            if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &space) == 0, space.rlim_cur < rlim_t(limits.memory) {
+                return Failure(
+                    .unavailable,
+                    "the importer ran out of memory: address space is limited to \(space.rlim_cur >> 20) MiB")
+            }
+            return .badData("the importer needs more than \(limits.memory >> 20) MiB of memory", expected: expected)
         }
 
         private func signalName(_ signal: Int32) -> String {
@@ -122,8 +104,9 @@ struct ImportProcess: ~Copyable {
 
     /// Waits a little for the importer to end by itself, then stops it, so that nothing of it is left.
     consuming func finish() -> End {
-        close(output)
-        let patience = isLate ? 0 : Self.now() + 2
+        close(stream.descriptor)
+        let isLate = stream.isLate
+        let patience = isLate ? 0 : monotonicSeconds() + 2
         var status: Int32 = 0
         var isStopped = false
         while true {
@@ -134,7 +117,7 @@ struct ImportProcess: ~Copyable {
                 // Somebody has told the system to drop ended children: how this one ended is not known.
                 return End(isLate: isLate, signal: 0, exitCode: -1)
             }
-            if Self.now() < patience {
+            if monotonicSeconds() < patience {
                 usleep(500)
             } else {
                 kill(process, SIGKILL)

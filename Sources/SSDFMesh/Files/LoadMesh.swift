@@ -1,5 +1,4 @@
 import CSSDFKernels
-import Dispatch
 import SSDFCore
 
 /// A mesh with what identifies its source.
@@ -9,11 +8,14 @@ package struct LoadedMesh: Sendable {
     package var format: String
     /// "sha256:" and the digits for the file's bytes.
     package var contentHash: String
+    /// Bytes of the file.
+    package var fileBytes: Int
 
-    package init(mesh: TriangleMesh, format: String, contentHash: String) {
+    package init(mesh: TriangleMesh, format: String, contentHash: String, fileBytes: Int) {
         self.mesh = mesh
         self.format = format
         self.contentHash = contentHash
+        self.fileBytes = fileBytes
     }
 }
 
@@ -42,16 +44,14 @@ private func load(_ bytes: UnsafeRawBufferPointer, path: String, threads: Int) t
     guard let base = bytes.baseAddress, !bytes.isEmpty else { throw .badData("an empty file", expected: "a mesh") }
     ssdf_populate(base, bytes.count)
     let format = try meshFormat(of: bytes, hint: path == "-" ? nil : fileSuffix(of: path))
-    guard threads > 1 else {
-        let mesh = try parse(bytes, as: format, path: path, threads: threads)
-        return LoadedMesh(mesh: mesh, format: format.name, contentHash: contentHash(bytes))
-    }
     let shared = Unchecked(bytes)
-    let hash = Deferred { contentHash(shared.value) }
-    let mesh = Result { () throws(Failure) in try parse(bytes, as: format, path: path, threads: threads) }
-    // Waited for even when parsing failed: the bytes are lent for this call alone.
-    let digest = hash.value()
-    return LoadedMesh(mesh: try mesh.get(), format: format.name, contentHash: digest)
+    // Both, even when parsing fails: the bytes are lent for this call alone.
+    let (mesh, hash) = concurrently(threads: threads) {
+        Result { () throws(Failure) in try parse(bytes, as: format, path: path, threads: threads) }
+    } _: {
+        contentHash(shared.value)
+    }
+    return LoadedMesh(mesh: try mesh.get(), format: format.name, contentHash: hash, fileBytes: bytes.count)
 }
 
 /// Reads a mesh from bytes in memory.
@@ -89,20 +89,4 @@ func fileSuffix(of path: String) -> String? {
     let name = path.split(separator: "/").last ?? ""
     guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return nil }
     return name[name.index(after: dot)...].lowercased()
-}
-
-/// A value computed on another thread while the caller does something else.
-private final class Deferred<Value: Sendable>: @unchecked Sendable {
-    private let group = DispatchGroup()
-    private var result: Value?
-
-    init(_ compute: @escaping @Sendable () -> Value) {
-        DispatchQueue.global().async(group: group) { self.result = compute() }
-    }
-
-    /// Waits for it.
-    func value() -> Value {
-        group.wait()
-        return result!
-    }
 }

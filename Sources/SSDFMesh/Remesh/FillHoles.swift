@@ -1,6 +1,7 @@
 import CEigenSolvers
 import SSDFCore
 
+/// Which holes are filled, and with what.
 package struct FillHolesOptions: Sendable {
     /// Holes with more edges than this stay open.
     package var maximumEdges = Int.max

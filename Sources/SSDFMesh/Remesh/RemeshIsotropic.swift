@@ -1,6 +1,7 @@
 import CSSDFKernels
 import SSDFCore
 
+/// How a mesh gets even triangles.
 package struct IsotropicOptions: Sendable {
     /// The edge length to come to, in mesh units. The mean comes to about 0.93 of it.
     package var edgeLength: Float

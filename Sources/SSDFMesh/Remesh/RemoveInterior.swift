@@ -1,5 +1,6 @@
 import SSDFCore
 
+/// How faces inside are told from those that can be seen.
 package struct RemoveInteriorOptions: Sendable {
     /// Rays from each face before it counts as unseen, half of them to either side.
     package var rays = 192

@@ -1,5 +1,6 @@
 import SSDFCore
 
+/// What is repaired.
 package struct RepairOptions: Sendable {
     /// Vertices at most this far apart become one, in mesh units; 0 joins equal positions only.
     package var weldDistance: Float = 0

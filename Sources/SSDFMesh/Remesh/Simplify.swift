@@ -11,6 +11,7 @@ package enum SimplifyTarget: Sendable, Equatable {
     case error(Float)
 }
 
+/// How a mesh is simplified.
 package struct SimplifyOptions: Sendable {
     package var target: SimplifyTarget
     /// Collapses may not leave a triangle of worse shape than this unless it improves: 0 … 1, 1 is equilateral.

@@ -1,5 +1,6 @@
 import SSDFCore
 
+/// How far a mesh is smoothed.
 package struct SmoothOptions: Sendable {
     /// Rounds; each is a step that smooths and one that swells back.
     package var iterations: Int

@@ -3,6 +3,7 @@ import SSDFTensor
 
 /// Keys or values of a cell become one: SPEC §5, step 2.
 package struct BlockCompression: Sendable {
+    /// The two networks that were released.
     package enum Version: String, Sendable {
         /// ↓SiLU(conv₁ u). Parameters `act_layers.0.conv.*`.
         case pooled = "v1"
@@ -35,6 +36,7 @@ package struct BlockCompression: Sendable {
         }
     }
 
+    /// One token for each block that has any.
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
         switch network {
         case .pooled(let convolution):

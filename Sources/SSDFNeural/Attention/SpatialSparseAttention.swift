@@ -48,6 +48,7 @@ import SSDFTensor
 /// branches follow Yuan et al., "Native Sparse Attention", 2025; the exact mathematics, with what released networks
 /// depend on, is SPEC §5.
 package struct SpatialSparseAttention: Sendable {
+    /// The sizes of the layer, and which variant of it.
     package struct Options: Sendable, Equatable {
         package var channels: Int
         package var queryHeads: Int
@@ -119,6 +120,8 @@ package struct SpatialSparseAttention: Sendable {
             source.scoped("compression_value"), channels: keys, size: c, version: options.compression)
     }
 
+    /// Features of the same tokens.
+    /// - Throws: as `traced(_:_:)`.
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) throws(Failure) -> SparseTensor {
         try traced(x, compute).output
     }

@@ -1,8 +1,8 @@
 import SSDFCore
-import Yams
 
 /// A value of a configuration file, with the line it stands on.
 package struct ConfigNode: Sendable {
+    /// What a value can be.
     package enum Value: Sendable {
         case null
         case bool(Bool)
@@ -38,42 +38,12 @@ package struct ConfigNode: Sendable {
             throw .badData("\(text.utf8.count) bytes", expected: "at most \(Self.maximumLength)")
         }
         try refuseReferences(in: text)
-        let node: Node?
-        do {
-            node = try Yams.compose(yaml: text)
-        } catch let error as YamlError {
-            throw failure(of: error)
-        } catch {
-            throw Failure(.badData, "not YAML")
-        }
-        guard let node else { throw .badData("an empty file", expected: "a configuration") }
-        try self.init(node, depth: 0)
-    }
-
-    private init(_ node: Node, depth: Int) throws(Failure) {
-        line = node.mark?.line ?? 0
-        guard depth < Self.maximumDepth else {
-            throw .badData(place: "line \(line)", "more than \(depth) levels", expected: "a configuration")
-        }
-        switch node {
-        case .scalar(let scalar):
-            value =
-                scalar.style == .plain || scalar.style == .any ? Self.resolve(scalar.string) : .string(scalar.string)
-        case .sequence(let sequence):
-            var list: [ConfigNode] = []
-            for item in sequence { list.append(try ConfigNode(item, depth: depth + 1)) }
-            value = .list(list)
-        case .mapping(let mapping):
-            var map: [(key: String, node: ConfigNode)] = []
-            for (key, item) in mapping {
-                guard case .scalar(let name) = key else {
-                    throw .badData(place: "line \(line)", "a key that is not a text", expected: "a name")
-                }
-                map.append((name.string, try ConfigNode(item, depth: depth + 1)))
-            }
-            value = .map(map)
-        case .alias:
-            throw .badData(place: "line \(line)", "an alias", expected: "a value")
+        var parser = try YAMLParser(text)
+        let first = try parser.next()
+        if case .end = first { throw .badData("an empty file", expected: "a configuration") }
+        try self.init(first, from: &parser, depth: 0)
+        guard case .end = try parser.next() else {
+            throw .badData(place: "line \(parser.line)", "a second document", expected: "one")
         }
     }
 
@@ -129,19 +99,5 @@ private func refuseReferences(in text: String) throws(Failure) {
         mark = canStart && (byte == UInt8(ascii: "&") || byte == UInt8(ascii: "*")) ? byte : nil
         if byte == UInt8(ascii: "\n") { line += 1 }
         canStart = byte <= 0x20 || "-:[]{},?!\"'".utf8.contains(byte)
-    }
-}
-
-private func failure(of error: YamlError) -> Failure {
-    switch error {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-        .composer(_, let problem, let mark, _):
-        Failure(.badData, place: "line \(mark.line)", "not YAML: \(problem)")
-    case .duplicatedKeysInMapping(let duplicates, let context):
-        .badData(
-            place: "line \(context.mark.line)", "key \"\(duplicates.sorted().first ?? "")\" appears twice",
-            expected: "once")
-    default:
-        Failure(.badData, "not YAML: \(error)")
     }
 }

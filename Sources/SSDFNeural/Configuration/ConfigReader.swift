@@ -65,12 +65,16 @@ package struct ConfigReader {
         }
     }
 
+    /// A truth value; `fallback` when the key is missing.
+    /// - Throws: `badData` when it is another value, or missing without a fallback.
     package mutating func bool(_ key: String, default fallback: Bool? = nil) throws(Failure) -> Bool {
         guard let node = node(key) else { return try required(fallback, key) }
         guard case .bool(let bool) = node.value else { throw mismatch(key, node, "true or false") }
         return bool
     }
 
+    /// A text; `fallback` when the key is missing.
+    /// - Throws: `badData` when it is another value, or missing without a fallback.
     package mutating func string(_ key: String, default fallback: String? = nil) throws(Failure) -> String {
         guard let node = node(key) else { return try required(fallback, key) }
         guard case .string(let string) = node.value else { throw mismatch(key, node, "a text") }

@@ -2,6 +2,7 @@ import SSDFCore
 
 /// The refiners of dense volumes (SPEC §13), with the constructor's defaults.
 package struct RefinerConfig: Sendable, Equatable {
+    /// What a refiner improves.
     package enum Kind: Sendable {
         /// `Voxel_RefinerXL`: improves the values of a 512³ volume with the decoder's features.
         case values

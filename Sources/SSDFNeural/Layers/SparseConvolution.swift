@@ -21,6 +21,7 @@ package struct SparseConvolution: Sendable {
         self.side = side
     }
 
+    /// Features on the same voxels.
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
         if side == 1 {
             return x.with(

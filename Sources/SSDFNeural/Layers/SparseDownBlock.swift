@@ -27,6 +27,7 @@ package struct SparseDownBlock: Sendable {
             : try SparseConvolution(source.scoped("skip_connection"), inputs: inputs, outputs: outputs, side: 1)
     }
 
+    /// Features on cells of twice the side.
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
         let active = compute.downsample(compute.apply(.silu, entryNorm(x, compute)), by: 2)
         return refined(active: active, plain: compute.downsample(x, by: 2), compute)

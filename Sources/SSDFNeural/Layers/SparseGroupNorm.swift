@@ -28,6 +28,7 @@ package struct SparseGroupNorm: Sendable {
         self.epsilon = epsilon
     }
 
+    /// Features on the same voxels, normed over groups of channels.
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
         x.with(
             compute.groupNorm(

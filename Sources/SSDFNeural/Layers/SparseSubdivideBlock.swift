@@ -12,6 +12,7 @@ package struct SparseSubdivideBlock: Sendable {
         second = try SparseConvolution(source.scoped("out_layers.0"), inputs: outputs, outputs: outputs)
     }
 
+    /// Features on the eight children of every voxel.
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
         let h = compute.apply(.silu, first(x, compute))
         guard !compute.isRecording else { return compute.apply(.silu, recorded(h, compute)) }

@@ -30,7 +30,7 @@ package struct SparseTransformerBase: Sendable {
     ) -> SparseTensor {
         var h = x.with(compute.add(input(x.features, compute), embedding(x.coordinates, compute)))
         for (index, block) in blocks.enumerated() {
-            h = block(h, compute)
+            h = compute.segment(h) { block($0, compute) }
             finished(index)
         }
         return h

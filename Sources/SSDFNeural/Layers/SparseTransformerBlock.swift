@@ -8,6 +8,7 @@ package enum AttentionExtent: Sendable, Equatable {
     /// Those of a cubic window, shifted.
     case windowed(size: Int, shift: Int)
 
+    /// The groups of tokens that attend to each other.
     package func plan(for coordinates: CoordinateSet) -> AttentionPlan {
         switch self {
         case .full: coordinates.fullAttention()
@@ -33,6 +34,7 @@ package struct SparseTransformerBlock: Sendable {
         self.extent = extent
     }
 
+    /// Features of the same tokens.
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
         let plan = extent.plan(for: x.coordinates)
         var h = x.features

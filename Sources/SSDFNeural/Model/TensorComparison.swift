@@ -10,6 +10,7 @@ package struct TensorComparison: Sendable, Equatable {
     /// Name, sides or type found, and what was expected.
     package var mismatched: [Mismatch] = []
 
+    /// A tensor that differs from what was expected.
     package struct Mismatch: Sendable, Equatable {
         package var name: String
         package var found: String

@@ -40,6 +40,7 @@ struct VolumeResidualBlock: Sendable {
 /// One half of the dense shape autoencoder: volumes go down to latents, or latents up to volumes (SPEC §9). Volumes are
 /// channels last, `[B, X, Y, Z, C]`.
 package struct DenseShapeNetwork: Sendable {
+    /// Which half it is.
     package enum Direction: Sendable { case encoder, decoder }
 
     private enum Step: Sendable {
@@ -95,16 +96,18 @@ package struct DenseShapeNetwork: Sendable {
         output = try VolumeConvolution(source.scoped("out_layer.2"), inputs: last, outputs: outputs, window: window)
     }
 
+    /// Volumes `[B, X, Y, Z, C]` to latents or back.
     package func callAsFunction(_ x: Tensor, _ compute: Compute) -> Tensor {
         var h = entry(x, compute)
         for step in steps {
             switch step {
-            case .residual(let block): h = block(h, compute)
+            case .residual(let block): h = compute.segment([h]) { block($0[0], compute) }
             case .reduce(let convolution): h = convolution(h, compute)
-            case .expand(let convolution): h = compute.pixelShuffle(convolution(h, compute))
+            case .expand(let convolution):
+                h = compute.segment([h]) { compute.pixelShuffle(convolution($0[0], compute)) }
             }
         }
-        return output(norm(h, compute), compute)
+        return compute.segment([h]) { output(norm($0[0], compute), compute) }
     }
 }
 

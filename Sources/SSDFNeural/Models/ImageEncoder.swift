@@ -124,7 +124,7 @@ package struct ImageEncoder: Sendable {
         let plan = AttentionPlan(queries: layout, keys: layout)
         var h = x
         for (index, block) in blocks.enumerated() {
-            h = block(h, plan: plan, compute)
+            h = compute.segment([h]) { block($0[0], plan: plan, compute) }
             observe("block\(index)_out", compute.reshape(h, shape))
         }
         observe("x_prenorm", compute.reshape(h, shape))

@@ -7,6 +7,7 @@ import SSDFTensor
 /// Parameters `t_embedder.mlp.*`, `input_layer.*`, `cond_proj.*` (sparse conditions only), `blocks.i.*`,
 /// `adaLN_modulation.1.*` (one modulation for all blocks only), `out_layer.*`.
 package struct SparseDiffusionTransformer: Sendable {
+    /// The sizes of the network, and which variant of it.
     package struct Options: Sendable, Equatable {
         package var inputs: Int
         package var outputs: Int
@@ -120,7 +121,16 @@ package struct SparseDiffusionTransformer: Sendable {
         let placed = embedding(x.coordinates, factor: options.positionFactor, compute)
         var h = x.with(compute.add(input(x.features, compute), placed))
         for (index, block) in blocks.enumerated() {
-            h = try block(h, time: mixed, context: context, plan: plan, compute)
+            var failure: Failure?
+            h = compute.segment(h, with: [mixed, context]) { x, others in
+                do throws(Failure) {
+                    return try block(x, time: others[0], context: others[1], plan: plan, compute)
+                } catch {
+                    failure = error
+                    return x
+                }
+            }
+            if let failure { throw failure }
             observe(index, h)
         }
         return h.with(output(compute.layerNorm(h.features, epsilon: 1e-5), compute))

@@ -56,6 +56,20 @@ package struct SparseSDFDecoder: Sendable {
         return (h.with(compute.apply(.tanh, output(h.features, compute))), h)
     }
 
+    /// The values of `upsampled` alone. A segment a step, the last with what it takes to values: the features of the fine
+    /// voxels are by far the most.
+    package func values(_ h: SparseTensor, _ compute: Compute) -> SparseTensor {
+        var h = h
+        for (index, block) in upsample.enumerated() {
+            h = compute.segment(h) { x in
+                let y = block(x, compute)
+                guard index == upsample.count - 1 else { return y }
+                return y.with(compute.apply(.tanh, output(y.features, compute)))
+            }
+        }
+        return h
+    }
+
     /// Decodes in chunks³ pieces.
     ///
     /// Piece (i, j, k) sees the cells of its part of the grid and 4 cells around, and keeps voxels up to 7 beyond its

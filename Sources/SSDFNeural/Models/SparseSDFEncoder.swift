@@ -34,8 +34,12 @@ package struct SparseSDFEncoder: Sendable {
 
     /// `[N, 1]` at fine voxels → `[M, 2·latent]`, mean and logarithm of the variance.
     package func callAsFunction(_ x: SparseTensor, _ compute: Compute) -> SparseTensor {
-        var h = x.with(entry(x.features, compute))
-        for block in downsample { h = block(h, compute) }
+        var h = x
+        for (index, block) in downsample.enumerated() {
+            h = compute.segment(h) { x in
+                block(index == 0 ? x.with(entry(x.features, compute)) : x, compute)
+            }
+        }
         h = transformer(h, compute)
         return h.with(output(compute.layerNorm(h.features, epsilon: 1e-5), compute))
     }

@@ -44,6 +44,20 @@ package struct DenseStage: Sendable {
         }
     }
 
+    /// What the stage takes with `context` image tokens: all its steps' operations, and its memory.
+    package func cost(context: Int, _ plan: SamplingPlan, _ precision: Precision) -> NetworkCost {
+        let isBatched = plan.guidance > 0 && SamplingPass.shareABatch(tokens: transformer.tokenCount)
+        var cost = transformer.cost(items: isBatched ? 2 : 1, context: context, precision)
+            .repeated(plan.steps * (plan.guidance > 0 && !isBatched ? 2 : 1))
+        guard let autoencoder else { return cost }
+        // The transformer is gone when the decoder runs.
+        let decoding = autoencoder.cost(side: transformer.resolution, precision)
+        cost.operations += decoding.operations
+        cost.performed += decoding.performed
+        cost.bytes = max(cost.bytes, decoding.bytes)
+        return cost
+    }
+
     /// Samples a structure: the cells, ascending by x, y, z, and their chances.
     /// - Parameters:
     ///   - resumed: where an earlier run stood.
@@ -68,14 +82,19 @@ package struct DenseStage: Sendable {
         do {
             let network = try DenseDiffusionTransformer(
                 ParameterSource(try model.open(DiffusionStage.dense.transformer)), transformer)
-            let none = compute.zeros(image.tokens.shape)
+            let conditions = [image.tokens, compute.zeros(image.tokens.shape)]
+            let both = compute.stack(conditions)
             latents = try Sampler(schedule: schedule, options: options, compute: compute).run(
                 from: start, after: resumed?.step ?? 0,
                 finished: { (steps, x) throws(Failure) in
                     try finished(SamplingState(step: steps, x: x.array, shape: shape, cells: []))
                 },
-                velocity: { (x, t, isConditional) throws(Failure) in
-                    network(x, t: [t], condition: isConditional ? image.tokens : none, compute)
+                velocity: { (x, t, passes) throws(Failure) in
+                    guard passes.count == 2, SamplingPass.shareABatch(tokens: transformer.tokenCount) else {
+                        return zip(passes, conditions).map { network(x, t: [t], condition: $1, compute) }
+                    }
+                    let v = network(compute.stack([x, x]), t: [t, t], condition: both, compute)
+                    return [compute.rows(v, 0..<1), compute.rows(v, 1..<2)]
                 })
         }
         return try cells(of: try chances(of: latents, compute))

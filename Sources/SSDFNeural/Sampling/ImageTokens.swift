@@ -41,6 +41,21 @@ package struct ImageTokens: Sendable {
         isSparse ? .sparse(try mask.condition(tokens, leading: leading, compute)) : .dense(tokens)
     }
 
+    /// Tokens of a picture.
+    package var count: Int { tokens.shape[1] }
+
+    /// What the image encoder of a stage takes.
+    /// - Throws: `unavailable` when the model has none.
+    package static func cost(
+        for stage: DiffusionStage, in model: ModelDirectory, _ precision: Precision
+    ) throws(Failure) -> NetworkCost {
+        let component = stage.imageEncoder(in: model)
+        guard case .imageEncoder(let config) = model.config[component] else {
+            throw Failure(.unavailable, file: model.path, "the model has no \(component)")
+        }
+        return config.cost(precision)
+    }
+
     /// Width of a token.
     var channels: Int { tokens.shape[2] }
 }

@@ -1,6 +1,21 @@
 import SSDFCore
 import SSDFTensor
 
+/// A pass of a network within a step.
+enum SamplingPass: Sendable {
+    /// With the picture.
+    case conditional
+    /// Without.
+    case unconditional
+
+    /// Whether both passes of a step run as one batch: for few tokens, whose products are too small for the processor
+    /// one by one and where reading the weights counts. Results differ by rounding at most, so this depends on the
+    /// problem alone.
+    static func shareABatch(tokens: Int) -> Bool { tokens <= batchedTokens }
+
+    private static let batchedTokens = 2048
+}
+
 /// Integrates the velocity that a network predicts from noise to data, by Euler's method (SPEC §11).
 struct Sampler {
     let schedule: FlowMatchingSchedule
@@ -11,20 +26,20 @@ struct Sampler {
     ///   - x: what to start from: noise, or a state after `first` steps.
     ///   - first: steps that are done already.
     ///   - finished: sees the state after every step.
-    ///   - velocity: of x at a timestep, with or without the condition.
+    ///   - velocity: of x at a timestep under some conditions, one after the other.
     /// - Throws: `badData` when a prediction is not finite; what the closures throw.
     func run(
         from x: Tensor, after first: Int, finished: (_ steps: Int, Tensor) throws(Failure) -> Void,
-        velocity: (_ x: Tensor, _ t: Float, _ isConditional: Bool) throws(Failure) -> Tensor
+        velocity: (_ x: Tensor, _ t: Float, _ passes: [SamplingPass]) throws(Failure) -> [Tensor]
     ) throws(Failure) -> Tensor {
+        let passes: [SamplingPass] = options.plan.guidance > 0 ? [.conditional, .unconditional] : [.conditional]
         var x = x
         let start = ContinuousClock.now
         for step in first..<schedule.steps {
             let t = schedule.timesteps[step]
-            var v = try velocity(x, t, true)
-            if options.plan.guidance > 0 {
-                v = guided(v, try velocity(x, t, false), scale: Float(options.plan.guidance), compute)
-            }
+            let parts = try velocity(x, t, passes)
+            let v =
+                parts.count == 2 ? guided(parts[0], parts[1], scale: Float(options.plan.guidance), compute) : parts[0]
             x = schedule.step(step, x, velocity: v, compute)
             guard x.elements.allSatisfy(\.isFinite) else {
                 throw .badData(

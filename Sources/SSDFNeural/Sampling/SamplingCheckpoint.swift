@@ -13,6 +13,8 @@ package struct SamplingCheckpoint: Sendable {
         (self.stage, self.state, self.key) = (stage, state, key)
     }
 
+    /// Writes the checkpoint as a safetensors file.
+    /// - Throws: what the sink throws.
     package func write(to sink: ByteSink) throws(Failure) {
         var items = [SafetensorsWriter.Item(name: "x", type: .f32, shape: state.shape)]
         if !state.cells.isEmpty {

@@ -33,6 +33,18 @@ package struct SparseStage: Sendable {
         self.autoencoder = autoencoder
     }
 
+    /// What the stage takes on some cells with `context` image tokens: all its steps' operations, and its memory.
+    /// - Throws: `badData` when there are no cells.
+    package func cost(
+        cells: [SIMD3<Int32>], context: Int, _ plan: SamplingPlan, _ precision: Precision
+    ) throws(Failure) -> NetworkCost {
+        let coordinates = try CoordinateSet(Buffer(cells.map { SIMD4(0, $0.x, $0.y, $0.z) }))
+        let isBatched = plan.guidance > 0 && SamplingPass.shareABatch(tokens: coordinates.count)
+        let counted = isBatched ? try coordinates.followed(by: coordinates) : coordinates
+        return transformer.cost(counted, context: context, precision)
+            .repeated(plan.steps * (plan.guidance > 0 && !isBatched ? 2 : 1))
+    }
+
     /// Samples latents for the autoencoder's decoder.
     /// - Parameters:
     ///   - cells: in any order.
@@ -65,16 +77,27 @@ package struct SparseStage: Sendable {
         let network = try SparseDiffusionTransformer(
             ParameterSource(try model.open(stage.transformer)), .init(transformer))
         let with = try image.condition(isSparse: transformer.sparseConditions, compute)
-        let without = with.emptied(compute)
+        let conditions = [with, with.emptied(compute)]
+        let isBatched = options.plan.guidance > 0 && SamplingPass.shareABatch(tokens: coordinates.count)
+        let pair = isBatched ? try conditions[0].followed(by: conditions[1], compute) : nil
+        let twice = isBatched ? try coordinates.followed(by: coordinates) : coordinates
         let latents = try Sampler(schedule: schedule, options: options, compute: compute).run(
             from: start, after: resumed?.step ?? 0,
             finished: { (steps, x) throws(Failure) in
                 try finished(SamplingState(step: steps, x: x.array, shape: shape, cells: sorted))
             },
-            velocity: { (x, t, isConditional) throws(Failure) in
-                try network(
-                    SparseTensor(features: x, coordinates: coordinates), t: [t], isConditional ? with : without, compute
-                ).features
+            velocity: { (x, t, passes) throws(Failure) in
+                if passes.count == 2, let pair {
+                    let both = SparseTensor(features: compute.stack([x, x]), coordinates: twice)
+                    let v = try network(both, t: [t, t], pair, compute).features
+                    return [compute.rows(v, 0..<x.rows), compute.rows(v, x.rows..<2 * x.rows)]
+                }
+                var results: [Tensor] = []
+                for (_, condition) in zip(passes, conditions) {
+                    let latents = SparseTensor(features: x, coordinates: coordinates)
+                    results.append(try network(latents, t: [t], condition, compute).features)
+                }
+                return results
             })
         let scaled = compute.affine(
             latents, scale: Float(1 / autoencoder.latentsScale), shift: Float(autoencoder.latentsShift))
@@ -82,6 +105,29 @@ package struct SparseStage: Sendable {
             name: "latent", kind: .latent, channels: autoencoder.embedDim, resolution: transformer.resolution)
         metadata.seed = options.seed
         return SparseVolume(metadata: metadata, SparseTensor(features: scaled, coordinates: coordinates))
+    }
+}
+
+extension CoordinateSet {
+    /// The items of another set after those of this one.
+    func followed(by other: CoordinateSet) throws(Failure) -> CoordinateSet {
+        let shift = SIMD4<Int32>(Int32(layout.count), 0, 0, 0)
+        return try CoordinateSet(Buffer(rows.array + other.rows.array.map { $0 &+ shift }))
+    }
+}
+
+extension SparseDiffusionTransformer.Condition {
+    /// The items of another condition of the same kind after those of this one.
+    fileprivate func followed(by other: Self, _ compute: Compute) throws(Failure) -> Self {
+        switch (self, other) {
+        case (.dense(let own), .dense(let others)): .dense(compute.stack([own, others]))
+        case (.sparse(let own), .sparse(let others)):
+            .sparse(
+                SparseTensor(
+                    features: compute.stack([own.features, others.features]),
+                    coordinates: try own.coordinates.followed(by: others.coordinates)))
+        default: throw Failure(.internal, "conditions of two kinds")
+        }
     }
 }
 

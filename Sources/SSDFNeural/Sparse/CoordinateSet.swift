@@ -21,7 +21,6 @@ package final class CoordinateSet: Sendable {
         var orders: [Int: BlockOrder] = [:]
         var blocks: [Blocks: BlockLayout] = [:]
         var places: [Int: RowMap] = [:]
-        var batch: RowMap?
     }
 
     struct Window: Hashable {
@@ -163,18 +162,6 @@ package final class CoordinateSet: Sendable {
             let result = $0.places[size] ?? built
             $0.places[size] = result
             return result
-        }
-    }
-
-    /// The batch item of every row.
-    package func batchMap() -> RowMap {
-        if let known = derived.withLock({ $0.batch }) { return known }
-        let index = Buffer<Int32>(uninitialized: count)
-        for row in 0..<count { index.pointer[row] = rows.pointer[row].x }
-        let built = RowMap(index, targets: layout.count)
-        return derived.withLock {
-            $0.batch = $0.batch ?? built
-            return $0.batch!
         }
     }
 

@@ -42,4 +42,23 @@ extension Compute {
     package func apply(_ function: PointwiseFunction, _ x: SparseTensor) -> SparseTensor {
         x.with(apply(function, x.features))
     }
+
+    /// A part of a network that runs twice where memory is dearer than time; see `segment(_:_:)` of tensors.
+    package func segment(_ x: SparseTensor, _ body: @escaping (SparseTensor) -> SparseTensor) -> SparseTensor {
+        segment(x, with: []) { x, _ in body(x) }
+    }
+
+    /// The same for a part that is a function of other tensors too.
+    package func segment(
+        _ x: SparseTensor, with others: [Tensor], _ body: @escaping (SparseTensor, [Tensor]) -> SparseTensor
+    ) -> SparseTensor {
+        guard recomputesSegments, isRecording else { return body(x, others) }
+        var coordinates: CoordinateSet?
+        let features = segment([x.features] + others) { inputs in
+            let y = body(x.with(inputs[0]), Array(inputs.dropFirst()))
+            coordinates = y.coordinates
+            return y.features
+        }
+        return SparseTensor(features: features, coordinates: coordinates!)
+    }
 }

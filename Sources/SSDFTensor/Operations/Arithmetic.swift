@@ -57,6 +57,40 @@ extension Compute {
         }
     }
 
+    /// a + b ⊙ factor, with a row of factors for each segment of rows.
+    /// - Parameters:
+    ///   - a: `[N, C]`, as b.
+    ///   - factors: `[segments, C]`
+    ///   - segments: row ranges that together hold all rows.
+    package func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>]) -> Tensor {
+        precondition(
+            a.shape.count == 2 && b.shape == a.shape && factors.shape == [segments.count, a.columns],
+            "\(b.shape) times \(factors.shape) in \(segments.count) segments cannot be added to \(a.shape)")
+        let y = empty(a.shape)
+        for (index, range) in segments.enumerated() {
+            let part = y.viewedRows(range)
+            backend.multiply(
+                b.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row, into: part)
+            backend.add(a.viewedRows(range), part, scale: 1, broadcast: .same, into: part)
+        }
+        return record(y, [a, b, factors]) { [self] dy, wanted in
+            let db = wanted[1] ? empty(b.shape) : nil
+            let dFactors = wanted[2] ? empty(factors.shape) : nil
+            for (index, range) in segments.enumerated() {
+                let part = dy.viewedRows(range)
+                if let db {
+                    backend.multiply(
+                        part, factors.viewedRows(index..<index + 1), broadcast: .row, into: db.viewedRows(range))
+                }
+                if let dFactors {
+                    backend.sum(
+                        part, times: b.viewedRows(range), kept: .row, into: dFactors.viewedRows(index..<index + 1))
+                }
+            }
+            return [dy, db, dFactors]
+        }
+    }
+
     /// s·x + t.
     package func affine(_ x: Tensor, scale: Float, shift: Float = 0) -> Tensor {
         let y = empty(x.shape)

@@ -42,12 +42,32 @@ extension Compute {
     }
 
     /// The tensor cut along the last axis into parts of the given widths, which add up to it.
+    ///
+    /// The parts' gradients are put side by side when all of them have come.
     package func split(_ x: Tensor, widths: [Int]) -> [Tensor] {
         precondition(widths.reduce(0, +) == x.columns, "\(widths) do not add up to \(x.shape)")
+        let arrived = SplitGradients(count: widths.count)
+        // Unwound after its parts, each of which leaves its gradient there and lets this one know.
+        let whole = record(x.detached, [x]) { [self] _, _ in
+            let dx = empty(x.shape)
+            var at = 0
+            for (width, gradient) in zip(widths, arrived.parts) {
+                let part = gradient ?? zeros([x.rows, width])
+                backend.copyColumns(from: part, at: 0, to: dx, at: at, count: width)
+                at += width
+            }
+            arrived.parts = []
+            return [dx]
+        }
         var at = 0
-        return widths.map { width in
+        return widths.enumerated().map { index, width in
             defer { at += width }
-            return columns(x, at..<at + width)
+            let part = empty([x.rows, width])
+            backend.copyColumns(from: x, at: at, to: part, at: 0, count: width)
+            return record(part, [whole]) { [self] dy, _ in
+                arrived.parts[index] = dy
+                return [empty([0])]
+            }
         }
     }
 
@@ -97,6 +117,13 @@ extension Compute {
             return [dx]
         }
     }
+}
+
+/// The gradients of the parts of a split tensor, until all are there.
+private final class SplitGradients {
+    var parts: [Tensor?]
+
+    init(count: Int) { parts = [Tensor?](repeating: nil, count: count) }
 }
 
 extension CPUBackend {

@@ -5,6 +5,7 @@ import SSDFCore
 ///
 /// Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2019.
 package final class AdamW {
+    /// The constants of the method but for the rate, which a schedule gives.
     package struct Options: Sendable, Equatable {
         package var beta1: Float = 0.9
         package var beta2: Float = 0.999

@@ -13,6 +13,7 @@ package final class MovingAverage {
         averages = weights.map { Tensor($0.array, shape: $0.shape) }
     }
 
+    /// Takes one step towards weights of the same shapes.
     package func update(from weights: [Tensor], _ compute: Compute) {
         precondition(weights.count == averages.count)
         stepCount += 1

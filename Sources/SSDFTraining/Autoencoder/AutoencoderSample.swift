@@ -40,9 +40,7 @@ package struct AutoencoderSample: Sendable {
                 let voxel = place.voxel(atBit: bit)
                 rows.pointer[row] = SIMD4(0, voxel.x, voxel.y, voxel.z)
                 values.pointer[row] = value
-                let weight =
-                    sharpEdges > 0
-                    ? 1 + Float(sharpEdges) * Self.sharpness(band.values.pointer + 512 * brick, bit) : 1
+                let weight = sharpEdges > 0 ? 1 + Float(sharpEdges) * Self.sharpness(band, brick, bit) : 1
                 weights.pointer[512 * brick + child] = weight
                 total += Double(weight)
                 row += 1
@@ -66,6 +64,12 @@ package struct AutoencoderSample: Sendable {
             z = 2 * z + (digits & 1)
         }
         return x << 6 | y << 3 | z
+    }
+
+    /// What the band says of a voxel's nearness to sharp edges, or what its values tell.
+    private static func sharpness(_ band: borrowing BandSamples, _ brick: Int, _ bit: Int) -> Float {
+        band.sharpness.count > 0
+            ? band.sharpness.pointer[512 * brick + bit] : sharpness(band.values.pointer + 512 * brick, bit)
     }
 
     /// 0 where the distance is that of a plane, towards 1 where the gradient turns: one minus the length of the central

@@ -1,20 +1,20 @@
 import SSDFNeural
 
 extension AutoencoderTrainer {
-    /// About how much memory training takes: the state, a gradient a sample, and what the tape of a sample on each thread
-    /// holds.
+    /// About how much memory training takes: the state, a gradient a sample, and the tape of a sample on each thread.
     ///
-    /// A shape has up to about 1,800 latent tokens at 16³ cells, and a token's 512 voxels keep about a dozen rows of the
-    /// finest width each; both were measured, and grow with the square and the cube of the resolution's ratio.
-    package func estimatedBytes(threads: Int) -> Int {
-        let weights = 4 * parameterCount
-        let scale = Double(model.resolution) / 16
-        var tokens = 1800 * scale * scale
-        if config.crop > 0, config.cropShare >= 1 {
-            tokens = min(tokens, Double(config.crop * config.crop * config.crop))
-        }
-        let sample = tokens * 512 * Double(model.decoderChannels / 16) * 4 * 12
-        return weights * (6 + config.optimization.batch) + Int(sample) * min(threads, config.optimization.batch)
-            + (64 << 20)
+    /// Nearly all of a tape is rows of the finest level, a row a voxel and as wide as the last step of either half; how many
+    /// was measured, with blocks kept and with blocks run twice.
+    static func estimatedBytes(
+        _ config: AutoencoderTrainingConfig, _ model: SparseSDFVAEConfig, _ shapes: any ShapeSource,
+        _ resolutions: [Int], threads: Int
+    ) -> Int {
+        var tokens = resolutions.map(shapes.largestBand).max() ?? 1
+        if config.crop > 0, config.cropShare >= 1 { tokens = min(tokens, config.crop * config.crop * config.crop) }
+        let rows = config.optimization.checkpointing ? 8.0 : 12.0
+        let tape = Double(tokens) * 512 * Double(max(model.decoderChannels, model.encoderChannels) / 16) * 4 * rows
+        return trainingBytes(
+            parameters: ComponentConfig.sparseVAE(model).parameterCount, groups: config.optimization.batch, tape: tape,
+            threads: threads)
     }
 }

@@ -19,7 +19,7 @@ package struct AutoencoderNetwork: Sendable {
 
     /// The voxels of the decoded latents, `[bricks · 512, 1]`.
     func decoded(_ latents: SparseTensor, _ compute: Compute) -> Tensor {
-        decoder.upsampled(decoder.transform(latents, compute), compute).values.features
+        decoder.values(decoder.transform(latents, compute), compute).features
     }
 
     /// A sample through encoder and decoder, latents at their means.
@@ -29,7 +29,7 @@ package struct AutoencoderNetwork: Sendable {
     }
 }
 
-/// Trains a sparse SDF auto-encoder on procedural shapes.
+/// Trains a sparse SDF auto-encoder.
 ///
 /// The loss of a sample is the mean absolute difference over its input voxels, plus that over the other voxels which
 /// decoding makes, whose truth is known too, plus the latents' divergence. A step depends on the configuration, the
@@ -41,15 +41,19 @@ package final class AutoencoderTrainer: Trainer {
     package let model: SparseSDFVAEConfig
     package let state: TrainingState
     private let component: (name: String, node: ConfigNode)
+    private let resolutions: [Int]
     private let gradients: BatchGradients<AutoencoderNetwork>
-    private let shapes: ProceduralShapes
+    private let shapes: any ShapeSource
 
     package var name: String { "vae" }
     package var steps: Int { config.optimization.steps }
 
-    /// - Throws: `badData` when the configuration has no sparse auto-encoder, or its widths do not fit together.
+    /// - Parameter source: of the shapes; nil for procedural ones.
+    /// - Throws: `badData` when the configuration has no sparse auto-encoder, its widths do not fit together, or the source
+    ///   has not all the resolutions; `unavailable` when memory does not suffice.
     package init(
-        _ file: TrainingFile, threads: Int, reduction: any GradientReduction = SingleProcess()
+        _ file: TrainingFile, threads: Int, source: (any ShapeSource)? = nil,
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none
     ) throws(Failure) {
         var section = try file.section("vae")
         let config = try AutoencoderTrainingConfig(&section)
@@ -60,13 +64,21 @@ package final class AutoencoderTrainer: Trainer {
         self.config = config
         self.model = model
         component = (found.name, file.components[found.name]!)
+        shapes = source ?? ProceduralShapes(seed: UInt64(config.optimization.seed))
+        resolutions = config.resolutions.isEmpty ? [8 * model.resolution] : config.resolutions
+        for resolution in resolutions { try shapes.check(resolution: resolution) }
+        try memory.admit(Self.estimatedBytes(config, model, shapes, resolutions, threads: threads))
         gradients = try BatchGradients(
             groups: config.optimization.batch, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .random(seed: UInt64(config.optimization.seed))
         ) { source throws(Failure) in try AutoencoderNetwork(model, source) }
-        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "vae"))
-        shapes = ProceduralShapes(seed: UInt64(config.optimization.seed))
+        state = TrainingState(
+            gradients, config.optimization, fingerprint: file.fingerprint(of: "vae", data: shapes.identity))
+        gradients.recomputesSegments = config.optimization.checkpointing
     }
+
+    /// The most bytes that the tensors of a sample held at one time.
+    package var peakSampleBytes: Int { gradients.peakBytes }
 
     package var components: [TrainedComponent] {
         [TrainedComponent(name: component.name, node: component.node, prefix: "")]
@@ -79,7 +91,7 @@ package final class AutoencoderTrainer: Trainer {
         var told: [[Double]] = []
         for microBatch in gradients.microBatches {
             let first = step * config.optimization.samples + microBatch * batch
-            let samples = try batchSamples(first: first, step: step)
+            let samples = try gradients.reduction.together { try batchSamples(first: first, step: step) }
             // The long ones first, so that no thread is left with one at the end.
             let order = samples.indices.sorted {
                 (samples[$0].brickCount, $1) > (samples[$1].brickCount, $0)
@@ -125,15 +137,15 @@ package final class AutoencoderTrainer: Trainer {
 
     /// The samples of a micro-batch: shapes numbered through, each seen once.
     private func batchSamples(first: Int, step: Int) throws -> [AutoencoderSample] {
-        let (config, shapes, resolution) = (config, shapes, 8 * model.resolution)
+        let (config, shapes, resolutions) = (config, shapes, resolutions)
         let isCropped = config.crop > 0 && Double(step) < config.cropShare * Double(config.optimization.steps)
         let results = parallelMap(config.optimization.batch, threads: gradients.threads) { index in
             Result<AutoencoderSample, any Error> {
                 let number = first + index
                 var generator = Philox(seed: UInt64(config.optimization.seed), stream: UInt64(number) | 1 << 60)
                 let isRotated = generator.uniform() < config.rotated
-                let (_, shape) = isRotated ? shapes.rotatedShape(number, .training) : shapes.shape(number, .training)
-                let band = BandSamples(shape, resolution: resolution)
+                let choice = resolutions.count > 1 ? Int(generator.uniform() * Double(resolutions.count)) : 0
+                let band = try shapes.band(number, resolution: resolutions[choice], isRotated: isRotated)
                 guard isCropped else { return try AutoencoderSample(band, sharpEdges: config.sharpEdges) }
                 // Around a brick of the shape, so that no crop is empty.
                 let center = band.bricks[Int(generator.uniform() * Double(band.bricks.count))]

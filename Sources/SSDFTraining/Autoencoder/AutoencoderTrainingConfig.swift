@@ -15,6 +15,9 @@ package struct AutoencoderTrainingConfig: Sendable, Equatable {
     /// How much more a voxel at a sharp edge weighs: 1 + this, falling to 1 where the surface is flat.
     package var sharpEdges = 0.0
 
+    /// Voxels along the cube's side; each sample has one of them. Empty for the model's own, eight times its cells.
+    package var resolutions: [Int] = []
+
     package init() {}
 
     /// - Throws: `badData` with line and key.
@@ -25,6 +28,11 @@ package struct AutoencoderTrainingConfig: Sendable, Equatable {
         crop = try reader.int("crop", default: crop, in: 0...1024)
         cropShare = try reader.double("crop_share", default: cropShare, in: 0...1)
         sharpEdges = try reader.double("sharp_edges", default: sharpEdges, in: 0...1e3)
+        if reader.node("resolutions") != nil { resolutions = try reader.ints("resolutions") }
+        for resolution in resolutions where resolution % 8 != 0 || !(16...4096).contains(resolution) {
+            throw .badData(
+                place: "\(reader.path).resolutions", "\(resolution)", expected: "multiples of 8 from 16 to 4096")
+        }
         try reader.finish()
     }
 }

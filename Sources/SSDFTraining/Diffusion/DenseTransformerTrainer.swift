@@ -42,6 +42,7 @@ package final class DenseTransformerTrainer: Trainer {
     private let order: SampleOrder
     private let targets: any StructureTargets
     private let cachePath: String?
+    private let data: PreparedData?
     /// Of each number of a patch row by row, its place in the grid.
     package let places: [Int32]
     private var pictures: PictureSet?
@@ -62,11 +63,14 @@ package final class DenseTransformerTrainer: Trainer {
     }
 
     /// - Parameters:
+    ///   - data: what to train on; nil for procedural shapes.
     ///   - cache: a file that keeps the pictures from one run to the next.
     ///   - device: does the work, a micro-batch at once.
-    /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together.
+    /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when memory does
+    ///   not suffice.
     package init(
-        _ file: TrainingFile, cache: String? = nil, threads: Int, reduction: any GradientReduction = SingleProcess(),
+        _ file: TrainingFile, data: PreparedData? = nil, cache: String? = nil, threads: Int,
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none,
         device: DevicePlugin? = nil
     ) throws(Failure) {
         var section = try file.section("dense_dit")
@@ -102,11 +106,14 @@ package final class DenseTransformerTrainer: Trainer {
                 place: "\(transformer.name).params.resolution", "\(targets.side)",
                 expected: "a multiple of \(DenseStageNetwork.coarseSide), or no auxiliary loss")
         }
-        recipe = PictureSet.Recipe(
-            seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
-            side: encoder.config.size, resolution: 8 * targets.side)
+        recipe =
+            try data?.pictureRecipe(views: config.views, side: encoder.config.size, resolution: 8 * targets.side)
+            ?? PictureSet.Recipe(
+                seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
+                side: encoder.config.size, resolution: 8 * targets.side)
+        self.data = data
         cachePath = cache
-        order = SampleOrder(count: config.shapes * config.views, seed: UInt64(config.optimization.seed))
+        order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))
         parts =
             [
                 TrainedComponent(
@@ -115,6 +122,10 @@ package final class DenseTransformerTrainer: Trainer {
                     name: transformer.name, node: file.components[transformer.name]!, prefix: "transformer."),
             ]
             + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
+        try memory.admit(
+            Self.estimatedBytes(
+                config, encoder: encoder.config, transformer: transformer.config, recipe, threads: threads,
+                hasDevice: device != nil))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed)), device: device
@@ -122,7 +133,9 @@ package final class DenseTransformerTrainer: Trainer {
             try DenseStageNetwork(
                 source, encoder: encoder.config, transformer: transformer.config, hasHead: config.auxiliary > 0)
         }
-        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit"))
+        gradients.recomputesSegments = config.optimization.checkpointing
+        state = TrainingState(
+            gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit", data: data?.identity ?? ""))
         let (p, side, across) = (
             transformer.config.patchSize, transformer.config.resolution, transformer.config.tokenSide
         )
@@ -137,19 +150,28 @@ package final class DenseTransformerTrainer: Trainer {
     }
 
     package func prepare(progress: ProgressHandler) throws {
-        pictures = try PictureSet.prepared(recipe, cache: cachePath, threads: gradients.threads, progress: progress)
+        pictures = try PictureSet.prepared(
+            recipe, data: data, cache: cachePath, threads: gradients.threads, progress: progress)
     }
 
-    package func estimatedBytes(threads: Int) -> Int {
-        let weights = 4 * parameterCount
+    package var keepsPreparation: Bool { cachePath != nil }
+
+    private static func estimatedBytes(
+        _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig, transformer: DenseDiTConfig,
+        _ recipe: PictureSet.Recipe, threads: Int, hasDevice: Bool
+    ) -> Int {
         let across = encoder.size / encoder.patchSize
         // A tape keeps about forty rows a token and block, and the attention of the transformer its keys and values.
         let tokens = (across * across + 5) * (encoder.depth + transformer.numBlocks / 4) * encoder.embedDim
         let cells = transformer.tokenCount * transformer.numBlocks * transformer.modelChannels
         let sample = 4 * 40 * (tokens + cells)
+        let parameters =
+            ComponentConfig.imageEncoder(encoder).parameterCount + ComponentConfig.denseDiT(transformer).parameterCount
         // A device has the tape in its own memory.
-        let atOnce = device == nil ? config.group * min(threads, config.groups) : 0
-        return weights * (6 + config.groups) + recipe.bytes + sample * atOnce + (64 << 20)
+        return recipe.bytes
+            + trainingBytes(
+                parameters: parameters, groups: config.groups, tape: hasDevice ? 0 : Double(sample * config.group),
+                threads: threads)
     }
 
     /// Makes the group of samples from a number on.
@@ -313,22 +335,5 @@ extension Compute {
             dropped.flatMap { [Float](repeating: $0 ? 0 : 1, count: length) }, shape: [tokens.shape[0] * length])
         return reshape(
             multiply(reshape(tokens, [factors.count, tokens.shape[2]]), factors, broadcast: .column), tokens.shape)
-    }
-}
-
-extension ParameterSource {
-    /// Random numbers to train a diffusion transformer from: residual branches begin fully open.
-    package static func diffusion(seed: UInt64) -> ParameterSource {
-        let plain = ParameterSource.random(seed: seed)
-        return ParameterSource { name, shape throws(Failure) in
-            let tensor = try plain.parameter(name, shape).value.detached
-            guard name.hasSuffix("adaLN_modulation.1.bias") else { return tensor }
-            // Shift, scale, gate of attention; shift, scale, gate of the feed-forward network.
-            let channels = shape[0] / 6
-            for part in [2, 5] {
-                (tensor.pointer + part * channels).update(repeating: 1, count: channels)
-            }
-            return tensor
-        }
     }
 }

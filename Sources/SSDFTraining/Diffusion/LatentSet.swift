@@ -2,7 +2,7 @@ import SSDFCore
 import SSDFNeural
 import SSDFTensor
 
-/// The latents of procedural shapes by a sparse auto-encoder that is trained no more: means of the posterior, each shape
+/// The latents of shapes by a sparse auto-encoder that is trained no more: means of the posterior, each shape
 /// encoded once.
 package final class LatentSet: Sendable {
     /// Channels of a latent.
@@ -37,11 +37,13 @@ package final class LatentSet: Sendable {
         self.values = values
     }
 
-    /// Encodes shapes 0 ..< count of a seed, the same on any number of threads.
-    /// - Parameter network: of the auto-encoder, whose latents lie on cells of eight voxels.
+    /// Encodes shapes, the same on any number of threads.
+    /// - Parameters:
+    ///   - network: of the auto-encoder, whose latents lie on cells of eight voxels.
+    ///   - band: of shape i.
     package convenience init(
-        _ shapes: ProceduralShapes, count: Int, network: AutoencoderNetwork, channels: Int, resolution: Int,
-        threads: Int, progress: ProgressHandler
+        count: Int, network: AutoencoderNetwork, channels: Int, threads: Int,
+        band: @Sendable (Int) throws -> BandSamples, progress: ProgressHandler
     ) throws {
         struct Encoded: Sendable {
             var places: [UInt32]
@@ -55,8 +57,7 @@ package final class LatentSet: Sendable {
                 for index in range {
                     let result = Result<Encoded, any Error> {
                         let compute = workers.value[worker]
-                        let band = BandSamples(shapes.shape(index, .training).shape, resolution: resolution)
-                        let h = network.encoder(try AutoencoderSample(band).input, compute)
+                        let h = network.encoder(try AutoencoderSample(band(index)).input, compute)
                         let mean = DiagonalGaussian(h.features, compute).mean
                         let order = try h.coordinates.blockOrder(size: 8)
                         let sorted = order.permutation.map { compute.gather(mean, $0) } ?? mean

@@ -31,6 +31,7 @@ package final class SparseTransformerTrainer: Trainer {
     private let gradients: BatchGradients<SparseStageNetwork>
     private let order: SampleOrder
     private let cachePath: String?
+    private let data: PreparedData?
     private var pictures: PictureSet?
     private var latents: LatentSet?
     private let device: DevicePlugin?
@@ -52,13 +53,15 @@ package final class SparseTransformerTrainer: Trainer {
 
     /// - Parameters:
     ///   - folder: the model folder with the trained auto-encoder, and the image encoder when that is frozen.
+    ///   - data: what to train on; nil for procedural shapes.
     ///   - cache: a file that keeps the pictures from one run to the next.
     ///   - device: does the work, a micro-batch at once.
     /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when the
-    ///   folder lacks one.
+    ///   folder lacks one, or memory does not suffice.
     package init(
-        _ file: TrainingFile, folder: String, cache: String? = nil, threads: Int,
-        reduction: any GradientReduction = SingleProcess(), device: DevicePlugin? = nil
+        _ file: TrainingFile, folder: String, data: PreparedData? = nil, cache: String? = nil, threads: Int,
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none,
+        device: DevicePlugin? = nil
     ) throws(Failure) {
         var section = try file.section("sparse_dit")
         var config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
@@ -117,11 +120,15 @@ package final class SparseTransformerTrainer: Trainer {
         } else {
             frozen = nil
         }
-        recipe = PictureSet.Recipe(
-            seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
-            side: encoder.config.size, resolution: 8 * transformer.config.resolution)
+        let resolution = 8 * transformer.config.resolution
+        recipe =
+            try data?.pictureRecipe(views: config.views, side: encoder.config.size, resolution: resolution)
+            ?? PictureSet.Recipe(
+                seed: UInt64(config.optimization.seed), shapes: config.shapes, views: config.views,
+                side: encoder.config.size, resolution: resolution)
+        self.data = data
         cachePath = cache
-        order = SampleOrder(count: config.shapes * config.views, seed: UInt64(config.optimization.seed))
+        order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))
         let joint = config.encoder == .joint ? encoder.config : nil
         let scheduler = transformer.name.replacing("dit", with: "scheduler")
         let jointName = "sparse_image_encoder"
@@ -134,6 +141,10 @@ package final class SparseTransformerTrainer: Trainer {
                 ? []
                 : [TrainedComponent(name: jointName, node: file.components[encoder.name]!, prefix: "encoder.")])
             + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
+        try memory.admit(
+            Self.estimatedBytes(
+                config, encoder: joint, transformer: transformer.config, channels: autoencoder.config.embedDim, recipe,
+                threads: threads, hasDevice: device != nil))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed) &+ 1),
@@ -141,7 +152,15 @@ package final class SparseTransformerTrainer: Trainer {
         ) { source throws(Failure) in
             try SparseStageNetwork(source, encoder: joint, transformer: transformer.config)
         }
-        state = TrainingState(gradients, config.optimization, fingerprint: file.fingerprint(of: "sparse_dit"))
+        gradients.recomputesSegments = config.optimization.checkpointing
+        // What is frozen counts as data: the run goes on only with the same.
+        var identity = data?.identity ?? ""
+        for component in [autoencoder.name] + (config.encoder == .frozen ? [encoder.name] : []) {
+            guard let weights = model.weightsPath(of: component) else { continue }
+            identity += try FileBytes(path: weights).withBytes { bytes throws(Failure) in contentHash(bytes) }
+        }
+        state = TrainingState(
+            gradients, config.optimization, fingerprint: file.fingerprint(of: "sparse_dit", data: identity))
     }
 
     /// The transformer, and the auto-encoder's section with its latents' measured scale.
@@ -157,26 +176,42 @@ package final class SparseTransformerTrainer: Trainer {
     }
 
     package func prepare(progress: ProgressHandler) throws {
-        let total = 2 * config.shapes
-        pictures = try PictureSet.prepared(recipe, cache: cachePath, threads: gradients.threads) { done, _ in
+        let total = 2 * recipe.shapes
+        pictures = try PictureSet.prepared(recipe, data: data, cache: cachePath, threads: gradients.threads) {
+            done, _ in
             progress(done, total)
         }
-        let first = config.shapes
+        let (first, resolution, data) = (recipe.shapes, recipe.resolution, data)
+        let shapes = ProceduralShapes(seed: recipe.seed)
         latents = try LatentSet(
-            ProceduralShapes(seed: recipe.seed), count: config.shapes, network: autoencoder.network,
-            channels: autoencoder.config.embedDim, resolution: recipe.resolution, threads: gradients.threads
-        ) { done, _ in progress(first + done, total) }
+            count: recipe.shapes, network: autoencoder.network, channels: autoencoder.config.embedDim,
+            threads: gradients.threads
+        ) { index in
+            try data?.band(ofSample: index, resolution: resolution)
+                ?? shapes.band(index, resolution: resolution, isRotated: false)
+        } progress: { done, _ in
+            progress(first + done, total)
+        }
     }
 
-    package func estimatedBytes(threads: Int) -> Int {
-        let weights = 4 * parameterCount
+    package var keepsPreparation: Bool { cachePath != nil }
+
+    private static func estimatedBytes(
+        _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig?, transformer: SparseDiTConfig, channels: Int,
+        _ recipe: PictureSet.Recipe, threads: Int, hasDevice: Bool
+    ) -> Int {
         let cells = Double(transformer.resolution * transformer.resolution) / 256
         // Shapes have up to 1,800 tokens on 16³ cells, and a tape keeps about forty rows a token and block.
         let sample = Int(1800 * cells) * transformer.numBlocks * transformer.modelChannels * 40 * 4
-        let latents = config.shapes * Int(800 * cells) * (4 * autoencoder.config.embedDim + 4)
+        let latents = recipe.shapes * Int(800 * cells) * (4 * channels + 4)
+        let parameters =
+            (encoder.map { ComponentConfig.imageEncoder($0).parameterCount } ?? 0)
+            + ComponentConfig.sparseDiT(transformer).parameterCount
         // A device has the tape in its own memory.
-        let atOnce = device == nil ? config.group * min(threads, config.groups) : 0
-        return weights * (6 + config.groups) + recipe.bytes + 2 * latents + sample * atOnce + (64 << 20)
+        return recipe.bytes + 2 * latents
+            + trainingBytes(
+                parameters: parameters, groups: config.groups, tape: hasDevice ? 0 : Double(sample * config.group),
+                threads: threads)
     }
 
     /// Makes the group of samples from a number on.

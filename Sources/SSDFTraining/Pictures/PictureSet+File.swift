@@ -13,7 +13,7 @@ extension PictureSet {
     private static func header(_ recipe: Recipe) -> [UInt8] {
         var text =
             "ssdf-pictures \(version) \(ssdfVersion) seed \(recipe.seed) \(recipe.split) \(recipe.shapes) shapes \(recipe.views) views"
-            + " \(recipe.side) pixels \(recipe.resolution) voxels"
+            + " \(recipe.side) pixels \(recipe.resolution) voxels \(recipe.data)"
         while text.utf8.count < 255 { text += " " }
         return Array((text + "\n").utf8)
     }
@@ -55,11 +55,17 @@ extension PictureSet {
 
 extension PictureSet {
     /// The set of a recipe: from the file at `cache` when it is there, else made, and kept there.
+    /// - Parameter data: the folder that a recipe is of; nil for one of procedural shapes.
     package static func prepared(
-        _ recipe: Recipe, cache: String?, threads: Int, progress: ProgressHandler
+        _ recipe: Recipe, data: PreparedData? = nil, cache: String?, threads: Int, progress: ProgressHandler
     ) throws -> PictureSet {
         if let cache, isThere(recipe, path: cache) { return try PictureSet(recipe, path: cache) }
-        let set = try PictureSet(recipe, threads: threads, progress: progress)
+        let set =
+            if let data {
+                try PictureSet(data, recipe, threads: threads, progress: progress)
+            } else {
+                try PictureSet(recipe, threads: threads, progress: progress)
+            }
         if let cache { try set.keep(at: cache) }
         return set
     }

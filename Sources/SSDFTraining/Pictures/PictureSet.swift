@@ -15,6 +15,8 @@ package final class PictureSet: Sendable {
         package var side: Int
         /// Voxels along the cube's side; a cell has eight.
         package var resolution: Int
+        /// Identifies a folder that takes the place of the procedural shapes.
+        package var data = ""
 
         package init(
             seed: UInt64, split: ProceduralShapes.Split = .training, shapes: Int, views: Int, side: Int, resolution: Int
@@ -115,10 +117,19 @@ package func conditionPicture(
 package func viewPicture(
     _ shape: Shape, cells: [BrickCoordinate], recipe: PictureSet.Recipe, number: Int
 ) -> RasterImage {
-    var generator = Philox(
-        seed: recipe.seed, stream: UInt64(number) | 1 << 59 | (recipe.split == .heldOut ? 1 << 63 : 0))
+    var generator = viewGenerator(recipe, number: number)
     let view = ShapeView(&generator)
     // Not the encoder's own size, so that each picture is resampled as a person's is.
     let side = Int(Double(recipe.side) * (1.3 + 0.5 * generator.uniform()))
     return ShapePicture(shape, cells: cells, resolution: recipe.resolution, view: view, side: side).image()
+}
+
+/// The view of picture number `number`.
+package func shapeView(_ recipe: PictureSet.Recipe, number: Int) -> ShapeView {
+    var generator = viewGenerator(recipe, number: number)
+    return ShapeView(&generator)
+}
+
+private func viewGenerator(_ recipe: PictureSet.Recipe, number: Int) -> Philox {
+    Philox(seed: recipe.seed, stream: UInt64(number) | 1 << 59 | (recipe.split == .heldOut ? 1 << 63 : 0))
 }

@@ -72,12 +72,21 @@ package final class BatchGradients<Network: Sendable> {
 
     private static func workers(groups: Int, threads: Int) -> [Compute] {
         let count = min(threads, groups)
-        // Threads that find no group left help with the operations of those that are not done.
-        let inner = threads > 1 && groups < 4 * threads ? max(2, (threads + count - 1) / count) : 1
+        // Threads without a group of their own help with the operations of the others.
+        let inner = groups < threads ? max(2, (threads + count - 1) / count) : 1
         return (0..<count).map { _ in Compute(threads: count == 1 ? threads : inner) }
     }
 
     package var groups: Int { copies.count }
+
+    /// The most bytes that the tensors of a worker's group held at one time.
+    package var peakBytes: Int { workers.reduce(0) { max($0, $1.pool.peakBytes) } }
+
+    /// Whether the networks' segments run twice instead of keeping what their gradients need.
+    package var recomputesSegments: Bool {
+        get { workers[0].recomputesSegments }
+        set { for worker in workers { worker.recomputesSegments = newValue } }
+    }
 
     /// The numbers of this process's micro-batches of a step.
     package var microBatches: [Int] { Array(stride(from: reduction.rank, to: accumulation, by: reduction.count)) }
@@ -110,7 +119,9 @@ package final class BatchGradients<Network: Sendable> {
             }
         }
         var told = [[Double]](repeating: [], count: count)
-        for (place, result) in results.enumerated() { told[order[place]] = try result.get() }
+        try reduction.together {
+            for (place, result) in results.enumerated() { told[order[place]] = try result.get() }
+        }
         try gatherGradients(isFirst: microBatch < reduction.count)
         guard reduction.count > 1 else { return told }
         let width = told[0].count

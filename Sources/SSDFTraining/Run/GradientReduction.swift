@@ -13,10 +13,13 @@ package protocol GradientReduction: Sendable {
     /// - Parameter isFirst: the total is to start from zero.
     func add(
         _ own: UnsafeBufferPointer<Float>, to total: UnsafeMutableBufferPointer<Float>, isFirst: Bool
-    ) throws
+    ) throws(Failure)
 
     /// The lists of all processes, one after the other.
-    func gather(_ own: [Double]) throws -> [Double]
+    func gather(_ own: [Double]) throws(Failure) -> [Double]
+
+    /// Does something that may fail on one process and not on another: all go on, or all fail as the first that did.
+    func together<Result>(_ body: () throws -> Result) throws -> Result
 }
 
 /// A run of one process.
@@ -37,4 +40,6 @@ package struct SingleProcess: GradientReduction {
     }
 
     package func gather(_ own: [Double]) -> [Double] { own }
+
+    package func together<Result>(_ body: () throws -> Result) throws -> Result { try body() }
 }

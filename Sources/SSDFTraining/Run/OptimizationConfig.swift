@@ -22,6 +22,8 @@ package struct OptimizationConfig: Sendable, Equatable {
     /// Decay of the weights' moving average, which becomes the model.
     package var average = 0.999
     package var seed = 0
+    /// Whether blocks run twice instead of keeping what their gradients need: less memory for more time.
+    package var checkpointing = false
 
     package init() {}
 
@@ -39,6 +41,7 @@ package struct OptimizationConfig: Sendable, Equatable {
         clip = try reader.double("clip", default: clip, in: 1e-6...1e6)
         average = try reader.double("average", default: average, in: 0...0.999999)
         seed = try reader.int("seed", default: seed, in: 0...Int.max)
+        checkpointing = try reader.bool("checkpointing", default: checkpointing)
     }
 
     /// Samples of a step.

@@ -10,17 +10,18 @@ package protocol Trainer: AnyObject {
     /// Steps of the whole run.
     var steps: Int { get }
     /// The parts of a model that training makes, as they are now.
-    var components: [TrainedComponent] { get }
-    /// About how much memory training takes.
-    func estimatedBytes(threads: Int) -> Int
+    var components: [TrainedComponent] { get throws }
     /// Whatever must be there before the first step and takes long: data, latents of a frozen network.
     func prepare(progress: ProgressHandler) throws
+    /// Whether `prepare` leaves a file that other processes of the run find.
+    var keepsPreparation: Bool { get }
     /// Takes the next step.
     func advance() throws -> StepRecord
 }
 
 extension Trainer {
     package func prepare(progress: ProgressHandler) throws {}
+    package var keepsPreparation: Bool { false }
 
     package var parameterCount: Int { state.parameters.reduce(0) { $0 + $1.value.count } }
 }

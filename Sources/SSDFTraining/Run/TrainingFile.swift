@@ -48,9 +48,10 @@ package struct TrainingFile: Sendable {
         throw .badData("no \(kind) among the components", expected: "one")
     }
 
-    /// Identifies what a run depends on: the components and its section, whatever else the file holds.
-    package func fingerprint(of section: String) -> String {
-        let text = components.yaml() + (sections.first { $0.key == section }?.node.yaml() ?? "")
+    /// Identifies what a run depends on: the components, its section, whatever else the file holds, and the data.
+    /// - Parameter data: what identifies the data; empty when the section does.
+    package func fingerprint(of section: String, data: String = "") -> String {
+        let text = components.yaml() + (sections.first { $0.key == section }?.node.yaml() ?? "") + data
         return contentHash(Array(text.utf8))
     }
 }

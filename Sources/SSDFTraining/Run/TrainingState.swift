@@ -105,6 +105,20 @@ package final class TrainingState {
         average.stepCount = averageStep
     }
 
+    /// Lets something replace the whole state in memory, part by part in a fixed order.
+    func overwrite(_ replace: (UnsafeMutableRawBufferPointer) -> Void) {
+        for (_, list) in parts {
+            for tensor in list {
+                replace(UnsafeMutableRawBufferPointer(start: tensor.pointer, count: 4 * tensor.count))
+                tensor.noteChange()
+            }
+        }
+        var counts = [Int64(optimizer.stepCount), Int64(average.stepCount)]
+        counts.withUnsafeMutableBytes { replace($0) }
+        optimizer.stepCount = Int(counts[0])
+        average.stepCount = Int(counts[1])
+    }
+
     /// Writes the averaged weights whose names begin with `prefix` as a network's file, without the prefix.
     package func writeAverages(
         prefix: String = "", type: ElementType, metadata: [String: String] = [:], to sink: ByteSink

@@ -13,12 +13,18 @@ package struct BandSamples: ~Copyable, Sendable {
     package let bricks: [BrickCoordinate]
     /// `[bricks, 512]` in mask order: x·64 + y·8 + z.
     package let values: Buffer<Float>
+    /// `[bricks, 512]` how near each voxel is to a sharp edge, 1 at the edge; empty when only the values tell.
+    package let sharpness: Buffer<Float>
 
     /// Half width of the band in voxels.
     package static let halfWidth: Float = 4
 
-    package init(resolution: Int, bricks: [BrickCoordinate], values: consuming Buffer<Float>) {
+    package init(
+        resolution: Int, bricks: [BrickCoordinate], values: consuming Buffer<Float>,
+        sharpness: consuming Buffer<Float> = Buffer(uninitialized: 0)
+    ) {
         precondition(values.count == 512 * bricks.count, "512 values a brick")
+        self.sharpness = sharpness
         self.resolution = resolution
         self.bricks = bricks
         self.values = values
@@ -57,14 +63,42 @@ package struct BandSamples: ~Copyable, Sendable {
         self.init(resolution: resolution, bricks: bricks, values: Buffer(kept))
     }
 
-    /// The band of a volume; inactive voxels of a brick take the side of the nearest active ones, spread from voxel to
-    /// voxel inside the brick.
+    /// The band of a volume, as far as it lies in the cube, which is what networks see; inactive voxels of a brick take the
+    /// side of the nearest active ones, spread from voxel to voxel inside the brick.
+    /// - Parameter sharp: nearness to sharp edges, of the voxels that have any.
     /// - Precondition: a signed distance grid of the default cube with a band at least `halfWidth` wide.
+    package init(_ volume: borrowing SparseVolume, sharp: borrowing SparseVolume) {
+        let (bricks, values) = Self.filledBricks(of: volume)
+        let sharpness = Buffer<Float>(zeros: 512 * bricks.count)
+        for (place, brick) in bricks.enumerated() {
+            guard let other = sharp.brickIndex(of: brick) else { continue }
+            var row = sharp.offsets.pointer[other]
+            for bit in 0..<512 where sharp.masks.pointer[8 * other + bit >> 6] >> UInt64(bit & 63) & 1 != 0 {
+                sharpness.pointer[512 * place + bit] = max(0, min(1, sharp.values.pointer[row]))
+                row += 1
+            }
+        }
+        self.init(
+            resolution: volume.metadata.resolution, bricks: bricks, values: Buffer(values), sharpness: sharpness)
+    }
+
+    /// The band of a volume without what only its mesh could tell of sharp edges.
+    /// - Precondition: as above.
     package init(_ volume: borrowing SparseVolume) {
-        let factor = 1 / (Self.halfWidth * Float(volume.metadata.voxelSize))
+        let (bricks, values) = Self.filledBricks(of: volume)
+        self.init(resolution: volume.metadata.resolution, bricks: bricks, values: Buffer(values))
+    }
+
+    private static func filledBricks(
+        of volume: borrowing SparseVolume
+    ) -> (bricks: [BrickCoordinate], values: [Float]) {
+        let factor = 1 / (halfWidth * Float(volume.metadata.voxelSize))
         var bricks: [BrickCoordinate] = []
         var kept: [Float] = []
+        let cube = 0..<Int32(volume.metadata.resolution / 8)
         for brick in 0..<volume.brickCount {
+            let place = volume.bricks.pointer[brick]
+            guard cube.contains(place.x), cube.contains(place.y), cube.contains(place.z) else { continue }
             var values = [Float](repeating: 2, count: 512)
             var row = volume.offsets.pointer[brick]
             var hasActive = false
@@ -74,11 +108,11 @@ package struct BandSamples: ~Copyable, Sendable {
                 row += 1
             }
             guard hasActive else { continue }
-            Self.fill(&values)
-            bricks.append(volume.bricks.pointer[brick])
+            fill(&values)
+            bricks.append(place)
             kept += values
         }
-        self.init(resolution: volume.metadata.resolution, bricks: bricks, values: Buffer(kept))
+        return (bricks, kept)
     }
 
     /// Gives voxels without a value (2) the side of a neighbour that has one, until all have.
@@ -127,9 +161,15 @@ package struct BandSamples: ~Copyable, Sendable {
                 && (b.z &- low.z >= 0 && b.z &- low.z < side)
         }
         let kept = Buffer<Float>(uninitialized: 512 * inside.count)
+        let hasSharpness = sharpness.count > 0
+        let sharp = Buffer<Float>(uninitialized: hasSharpness ? 512 * inside.count : 0)
         for (place, index) in inside.enumerated() {
             (kept.pointer + 512 * place).update(from: values.pointer + 512 * index, count: 512)
+            if hasSharpness {
+                (sharp.pointer + 512 * place).update(from: sharpness.pointer + 512 * index, count: 512)
+            }
         }
-        return BandSamples(resolution: resolution, bricks: inside.map { bricks[$0] }, values: kept)
+        return BandSamples(
+            resolution: resolution, bricks: inside.map { bricks[$0] }, values: kept, sharpness: sharp)
     }
 }

@@ -41,3 +41,29 @@ package func contactSheet(_ pictures: [RasterImage], columns: Int, tile: Int) ->
     }
     return RasterImage(width: width, height: rows * tile, pixels: pixels)
 }
+
+/// Pictures with what was made of them beside them, seen from where the picture was taken.
+/// - Parameters:
+///   - columns: pairs in a row.
+///   - tile: side of a picture, pixels.
+package func contactSheet(
+    _ examples: [GenerationEvaluation.Example], columns: Int, tile: Int, threads: Int
+) -> RasterImage {
+    let pictures = examples.flatMap { example -> [RasterImage] in
+        var options = RenderOptions()
+        options.width = tile
+        options.height = tile
+        options.samplesPerSide = 2
+        options.threads = threads
+        options.azimuth = Double(example.view.azimuth)
+        options.elevation = Double(example.view.elevation)
+        let mesh = example.mesh
+        return [
+            example.picture,
+            mesh.triangleCount == 0
+                ? RasterImage(width: 0, height: 0, pixels: [])
+                : render(positions: mesh.positions, triangles: mesh.triangles, options: options).image,
+        ]
+    }
+    return contactSheet(pictures, columns: 2 * columns, tile: tile)
+}

@@ -9,6 +9,7 @@ import SSDFCore
 /// Any number of shapes from a seed. A shape depends on the seed, its split and its number alone; the two splits never
 /// share random numbers.
 package struct ProceduralShapes: Sendable {
+    /// Which of the shapes: they share no number.
     package enum Split: Sendable {
         case training
         /// What training never sees.

@@ -44,7 +44,7 @@ enum BrickPositions {
     /// - Throws: `badData` when the bytes end, a number is longer than 32 bits, a position is out of range, or a brick
     ///   does not come after the one before it.
     static func decode(
-        _ cursor: inout ByteCursor, into bricks: UnsafeMutableBufferPointer<BrickCoordinate>
+        _ cursor: inout FieldCursor, into bricks: UnsafeMutableBufferPointer<BrickCoordinate>
     ) throws(Failure) {
         for index in 1..<max(1, bricks.count) {
             let before = bricks[index - 1]
@@ -82,7 +82,7 @@ enum BrickPositions {
     static func unzigzag(_ number: UInt32) -> Int32 { Int32(bitPattern: number >> 1) ^ -Int32(number & 1) }
 }
 
-extension ByteCursor {
+extension FieldCursor {
     /// An unsigned LEB128 number of at most 32 bits.
     mutating func leb128(_ field: @autoclosure () -> String) throws(Failure) -> UInt32 {
         var number: UInt64 = 0

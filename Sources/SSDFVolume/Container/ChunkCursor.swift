@@ -10,7 +10,7 @@ struct ChunkHeader: Equatable {
     /// Reads the sixteen bytes before a payload.
     /// - Throws: `badData` when the type is not four letters or the length does not fit.
     init(decoding bytes: UnsafeRawBufferPointer, place: String) throws(Failure) {
-        var cursor = ByteCursor(bytes, place: place)
+        var cursor = FieldCursor(bytes, place: place)
         type = ChunkType(code: try cursor.integer(UInt32.self, "chunk type"))
         flags = try cursor.integer(UInt32.self, "chunk flags")
         payloadSize = try cursor.count("payload length")

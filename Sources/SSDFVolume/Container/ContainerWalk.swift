@@ -94,7 +94,7 @@ struct ContainerWalk {
         guard let header else {
             throw .badData(place: chunk.place, "bricks outside a grid", expected: "chunk GRID first")
         }
-        var cursor = ByteCursor(chunk.payload, place: chunk.place)
+        var cursor = FieldCursor(chunk.payload, place: chunk.place)
         let counts = try GroupCounts(&cursor, channels: header.metadata.channels)
         return GroupEntry(
             offset: chunk.offset, chunkSize: chunk.size, brickCount: counts.brickCount,
@@ -165,7 +165,7 @@ struct ContainerWalk {
         guard let indexOffset else {
             throw .badData(place: chunk.place, "no index", expected: "chunk INDX first")
         }
-        var cursor = ByteCursor(chunk.payload, place: chunk.place)
+        var cursor = FieldCursor(chunk.payload, place: chunk.place)
         let stored = try cursor.count("index offset")
         guard stored == indexOffset else {
             throw .badData(place: chunk.place, "index offset is \(stored)", expected: "\(indexOffset)")

@@ -43,7 +43,7 @@ package struct GridHeader: Sendable, Equatable {
     /// The header in the payload of a GRID chunk.
     /// - Throws: `badData` when a field is missing, out of range or followed by bytes that belong to none.
     init(decoding payload: UnsafeRawBufferPointer, place: String) throws(Failure) {
-        var cursor = ByteCursor(payload, place: place)
+        var cursor = FieldCursor(payload, place: place)
         let kind: GridMetadata.Kind = try cursor.enumeration("kind")
         let signMethod: GridMetadata.SignMethod = try cursor.enumeration("sign method")
         dtype = try cursor.enumeration("value type")
@@ -139,7 +139,7 @@ private func isHash(_ text: String) -> Bool {
         }
 }
 
-extension ByteCursor {
+extension FieldCursor {
     /// A byte that is one of an enumeration's raw values.
     mutating func enumeration<Value: RawRepresentable & CaseIterable>(
         _ field: @autoclosure () -> String

@@ -35,7 +35,7 @@ package struct GridTotals: Sendable, Equatable {
     }
 
     init(decoding payload: UnsafeRawBufferPointer, place: String) throws(Failure) {
-        var cursor = ByteCursor(payload, place: place)
+        var cursor = FieldCursor(payload, place: place)
         groupCount = try cursor.count("group count")
         brickCount = try cursor.count("brick count")
         activeCount = try cursor.count("active voxel count")
@@ -66,7 +66,7 @@ package struct GridTotals: Sendable, Equatable {
     }
 }
 
-extension ByteCursor {
+extension FieldCursor {
     /// A 64-bit count that fits in an `Int`.
     mutating func count(_ field: @autoclosure () -> String) throws(Failure) -> Int {
         let number = try integer(UInt64.self, field())

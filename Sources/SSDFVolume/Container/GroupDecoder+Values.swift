@@ -11,7 +11,7 @@ extension GroupDecoder {
     /// Decodes one channel of a group, whose masks are in place.
     /// - Throws: `badData` when a rule of ssdf(5) does not hold.
     func decode(
-        channel: Int, _ cursor: inout ByteCursor, _ counts: GroupCounts, into room: BrickRoom
+        channel: Int, _ cursor: inout FieldCursor, _ counts: GroupCounts, into room: BrickRoom
     ) throws(Failure) {
         let (count, channels) = (counts.activeCount, header.metadata.channels)
         if header.dtype.isQuantized { try readScales(&cursor, counts) }
@@ -52,7 +52,7 @@ extension GroupDecoder {
         }
     }
 
-    private func readScales(_ cursor: inout ByteCursor, _ counts: GroupCounts) throws(Failure) {
+    private func readScales(_ cursor: inout FieldCursor, _ counts: GroupCounts) throws(Failure) {
         for brick in 0..<counts.brickCount {
             let scale = Float(bitPattern: try cursor.integer(UInt32.self, "scale of brick \(brick)"))
             guard scale.isFinite, scale >= 0 else {
@@ -65,7 +65,7 @@ extension GroupDecoder {
 
     /// Heads and residuals to elements.
     private func readElements(
-        _ cursor: inout ByteCursor, _ counts: GroupCounts, _ masks: UnsafePointer<UInt64>
+        _ cursor: inout FieldCursor, _ counts: GroupCounts, _ masks: UnsafePointer<UInt64>
     ) throws(Failure) {
         let count = counts.activeCount - counts.brickCount
         let headBytes = try cursor.take(counts.brickCount * 4, "first values")
@@ -98,7 +98,7 @@ extension GroupDecoder {
     }
 
     private func readRemainders(
-        _ cursor: inout ByteCursor, _ count: Int, _ exponent: Int32, into values: UnsafeMutablePointer<Float>
+        _ cursor: inout FieldCursor, _ count: Int, _ exponent: Int32, into values: UnsafeMutablePointer<Float>
     ) throws(Failure) {
         let precision: Int32 = header.dtype == .f32 ? 24 : 11
         ssdf_remainders_count_with(isa, elements.pointer, count, exponent, precision, digits.pointer)
@@ -108,7 +108,7 @@ extension GroupDecoder {
     }
 
     /// A counted run of numbers of `digits` bits each, into `rests`.
-    private func readDigits(_ cursor: inout ByteCursor, _ count: Int, _ name: String) throws(Failure) {
+    private func readDigits(_ cursor: inout FieldCursor, _ count: Int, _ name: String) throws(Failure) {
         let size = Int(try cursor.integer(UInt32.self, "size of \(name)"))
         let bits = try cursor.take(size, name)
         let used = ssdf_digits_read_with(

@@ -25,7 +25,7 @@ struct GroupCounts: Equatable {
 
     /// Reads and checks them.
     /// - Throws: `badData` when a count is outside what the format allows.
-    init(_ cursor: inout ByteCursor, channels: Int) throws(Failure) {
+    init(_ cursor: inout FieldCursor, channels: Int) throws(Failure) {
         brickCount = Int(try cursor.integer(UInt32.self, "brick count"))
         activeCount = Int(try cursor.integer(UInt32.self, "active voxel count"))
         guard (1...ContainerFormat.largestGroupBricks).contains(brickCount) else {
@@ -69,7 +69,7 @@ final class GroupDecoder: @unchecked Sendable {
     /// - Throws: `badData` when a rule of ssdf(5) does not hold.
     func decode(_ payload: UnsafeRawBufferPointer, place: String, into room: BrickRoom) throws(Failure) {
         let channels = header.metadata.channels
-        var cursor = ByteCursor(payload, place: place)
+        var cursor = FieldCursor(payload, place: place)
         let counts = try GroupCounts(&cursor, channels: channels)
         precondition(counts.brickCount == room.bricks.count)
         reserve(counts)
@@ -79,11 +79,11 @@ final class GroupDecoder: @unchecked Sendable {
     }
 
     private func decodeTopology(
-        _ cursor: inout ByteCursor, _ counts: GroupCounts, into room: BrickRoom
+        _ cursor: inout FieldCursor, _ counts: GroupCounts, into room: BrickRoom
     ) throws(Failure) {
         let largest = counts.brickCount * (BrickPositions.largestSize + 72)
         let bytes = try section(&cursor, "bricks", sizes: 9...largest)
-        var topology = ByteCursor(bytes, place: cursor.place)
+        var topology = FieldCursor(bytes, place: cursor.place)
         room.bricks[0] = counts.firstBrick
         try BrickPositions.decode(&topology, into: room.bricks)
         let masks = try topology.take(topology.remaining, "masks")
@@ -131,7 +131,7 @@ final class GroupDecoder: @unchecked Sendable {
     /// The bytes of a section, in place or decompressed; valid until the next one.
     /// - Parameter sizes: what its contents may come to; bounds what decompression writes.
     func section(
-        _ cursor: inout ByteCursor, _ name: String, sizes: ClosedRange<Int>
+        _ cursor: inout FieldCursor, _ name: String, sizes: ClosedRange<Int>
     ) throws(Failure) -> UnsafeRawBufferPointer {
         let size = Int(try cursor.integer(UInt32.self, "size of \(name)"))
         let stored = Int(try cursor.integer(UInt32.self, "stored size of \(name)"))

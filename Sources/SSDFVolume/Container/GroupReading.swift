@@ -65,7 +65,7 @@ private func checkCounts(
             place: place, "payload of \(header.payloadSize) bytes",
             expected: "\(group.chunkSize - ContainerFormat.chunkOverhead), as the index says")
     }
-    var cursor = ByteCursor(
+    var cursor = FieldCursor(
         UnsafeRawBufferPointer(rebasing: bytes[start..<start + header.payloadSize]), place: place)
     let counts = try GroupCounts(&cursor, channels: channels)
     guard counts.brickCount == group.brickCount, counts.activeCount == group.activeCount else {
@@ -107,7 +107,7 @@ func parallelFailures(
 extension SparseVolume {
     /// The part inside a box of voxels, both corners included.
     /// - Complexity: O(active voxels).
-    borrowing func clipped(from low: VoxelCoordinate, through high: VoxelCoordinate) -> SparseVolume {
+    package borrowing func clipped(from low: VoxelCoordinate, through high: VoxelCoordinate) -> SparseVolume {
         var kept: [BrickCoordinate] = []
         var keptMasks: [UInt64] = []
         var rows: [Int] = []

@@ -41,7 +41,7 @@ struct VolumeContents {
         }
         let trailer = try Chunk(of: bytes, at: trailerOffset)
         try trailer.expectNoFlags()
-        var cursor = ByteCursor(trailer.payload, place: trailer.place)
+        var cursor = FieldCursor(trailer.payload, place: trailer.place)
         let indexOffset = try cursor.count("index offset")
         let length = try cursor.count("file length")
         try cursor.expectEnd()

@@ -87,6 +87,11 @@ package struct StoredGrid: Sendable, Equatable {
     package var ancillaryChunks: [AncillaryChunk]
 
     package var metadata: GridMetadata { header.metadata }
+
+    /// Bytes of the grid in memory.
+    package var byteCount: Int {
+        SparseVolume.byteCount(bricks: totals.brickCount, values: totals.activeCount * metadata.channels)
+    }
 }
 
 /// Reads one grid of a container: the first unless one is named. "-" is standard input.

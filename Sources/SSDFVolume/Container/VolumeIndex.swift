@@ -50,7 +50,7 @@ package struct VolumeIndex: Sendable, Equatable {
     }
 
     init(decoding payload: UnsafeRawBufferPointer, place: String) throws(Failure) {
-        var cursor = ByteCursor(payload, place: place)
+        var cursor = FieldCursor(payload, place: place)
         let gridCount = Int(try cursor.integer(UInt32.self, "grid count"))
         guard gridCount * 24 <= cursor.remaining else {
             throw .badData(

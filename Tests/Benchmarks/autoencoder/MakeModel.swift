@@ -1,4 +1,4 @@
-import COpenBLAS
+import BareProducts
 import Foundation
 import RandomModels
 import SSDFCore
@@ -10,12 +10,12 @@ import SSDFVolume
 ///     random-model FOLDER              a model of the released size, random weights in half precision
 ///     random-model --yaml FILE FOLDER  one of that configuration
 ///     random-model --cells VOLUME FILE the active voxels as int32 x, y, z
-///     random-model --peak              Gflop/s of a bare sgemm on every processor at once
+///     random-model --peak              Gflop/s of the best bare f32 product on every processor at once
 @main struct MakeModel {
     static func main() throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch (arguments.first, arguments.count) {
-        case ("--peak", 1): print(peak())
+        case ("--peak", 1): print(BarePeak(threads: availableProcessors()).measured() * 1e-9)
         case ("--yaml", 3):
             let yaml = try String(contentsOfFile: arguments[1], encoding: .utf8)
             try RandomModel(yaml: yaml, type: .f16).write(to: arguments[2])
@@ -35,31 +35,5 @@ import SSDFVolume
             for place in [voxel.x, voxel.y, voxel.z] { withUnsafeBytes(of: place) { bytes.append(contentsOf: $0) } }
         }
         try bytes.write(to: URL(fileURLWithPath: file))
-    }
-
-    /// The best of several rounds of 1024³ products, one chain a processor.
-    private static func peak() -> Double {
-        openblas_set_num_threads(1)
-        let (side, repeats, threads) = (1024, 6, availableProcessors())
-        let operands = (0..<threads).map { _ in
-            (0..<3).map { _ in Tensor(repeating: 0.5, shape: [side, side]) }
-        }
-        var best = 0.0
-        for _ in 0..<5 {
-            let start = DispatchTime.now().uptimeNanoseconds
-            parallelFor(threads, threads: threads) { range in
-                for worker in range {
-                    for _ in 0..<repeats {
-                        cblas_sgemm(
-                            CblasRowMajor, CblasNoTrans, CblasTrans, Int32(side), Int32(side), Int32(side), 1,
-                            operands[worker][0].pointer, Int32(side), operands[worker][1].pointer, Int32(side), 0,
-                            operands[worker][2].pointer, Int32(side))
-                    }
-                }
-            }
-            let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
-            best = max(best, 2 * Double(side * side * side * repeats * threads) / seconds * 1e-9)
-        }
-        return best
     }
 }

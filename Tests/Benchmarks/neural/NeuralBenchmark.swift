@@ -1,10 +1,10 @@
-import COpenBLAS
+import BareProducts
 import FixtureMeshes
 import Foundation
 import SSDFCore
 import SSDFTensor
 
-/// Speed of the engine's products beside a bare sgemm on the same machine: a table on standard error, JSON lines on
+/// Speed of the engine's products beside bare products of the libraries on the same machine: a table on standard error, JSON lines on
 /// standard output.
 ///
 ///     ssdf-bench-neural [--threads N] [--mesh FILE] [--sizes N,N,…] [--voxels FILE] [PART…]
@@ -68,21 +68,11 @@ import SSDFTensor
         return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
     }
 
-    /// A bare cblas_sgemm, x·Wᵀ, by OpenBLAS's own threads.
-    func bareProduct(_ m: Int, _ n: Int, _ k: Int) -> () -> Void {
-        let (a, b) = (Tensor(repeating: 0.5, shape: [m, k]), Tensor(repeating: 0.25, shape: [n, k]))
-        let c = Tensor(repeating: 0, shape: [m, n])
-        return { [threads] in
-            openblas_set_num_threads(Int32(threads))
-            cblas_sgemm(
-                CblasRowMajor, CblasNoTrans, CblasTrans, Int32(m), Int32(n), Int32(k), 1, a.pointer, Int32(k),
-                b.pointer, Int32(k), 0, c.pointer, Int32(n))
-            openblas_set_num_threads(1)
-        }
+    /// The products that stand for the machine's peak on as many threads, and their 10⁹ floating-point operations.
+    func peak() -> (body: () -> Void, work: Double) {
+        let peak = BarePeak(threads: threads)
+        return (peak.run, peak.work * 1e-9)
     }
-
-    /// The product that stands for the machine's peak, and its 10⁹ floating-point operations.
-    func peak() -> (body: () -> Void, work: Double) { (bareProduct(2048, 2048, 2048), 2 * 2.048 * 2.048 * 2.048) }
 
     func note(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
 

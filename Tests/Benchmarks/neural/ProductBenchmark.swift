@@ -1,3 +1,4 @@
+import BareProducts
 import Foundation
 import SSDFCore
 import SSDFMesh
@@ -15,9 +16,10 @@ extension NeuralBenchmark {
             let x = Tensor(repeating: 0.5, shape: [rows, inputs])
             let weight = Tensor(repeating: 0.25, shape: [outputs, inputs])
             let work = 2 * Double(rows * inputs * outputs) * 1e-9
+            let bare = BareProduct(rows: rows, inputs: inputs, outputs: outputs, threads: threads)
             let bareRough = BareBrainFloat(rows: rows, inputs: inputs, outputs: outputs, threads: threads)
             let seconds = best(
-                { _ = compute.linear(x, weight) }, bareProduct(rows, outputs, inputs),
+                { _ = compute.linear(x, weight) }, bare.run,
                 { _ = rough.linear(x, weight) }, bareRough.run)
             report(
                 "linear", "\(rows)×\(inputs)→\(outputs)",

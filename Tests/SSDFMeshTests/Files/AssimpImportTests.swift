@@ -14,11 +14,10 @@ import Testing
     /// Runs a shell script in the importer's place, and checks that nothing is left of its process.
     private func failure(_ script: String, seconds: Double = 20) -> String {
         let path = "/tmp/ssdf-import-test-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-        let text = "#!/bin/sh\necho $$ >\(path).pid\n\(script)\n"
-        let file = fopen(path, "w")!
-        fputs(text, file)
-        fclose(file)
-        chmod(path, 0o755)
+        // Another process writes it: where this one had it open for writing, a child that another test starts at the
+        // moment would have it open too, and a file open for writing cannot be run.
+        let quoted = "'" + "#!/bin/sh\necho $$ >\(path).pid\n\(script)\n".replacing("'", with: "'\\''") + "'"
+        #expect(system("printf %s \(quoted) >\(path) && chmod 755 \(path)") == 0)
         defer {
             // A process that was not waited for still has its number; other tests' children are none of this one's.
             var number: Int32?
@@ -27,7 +26,8 @@ import Testing
                 if fgets(&digits, 16, file) != nil { number = Int32(atoi(digits)) }
                 fclose(file)
             }
-            #expect(number != nil, "the importer did not start")
+            // One with little time may be stopped before it has begun.
+            #expect(number != nil || seconds < 1, "the importer did not start")
             if let number { #expect(kill(number, 0) != 0 && errno == ESRCH) }
             unlink(path)
             unlink(path + ".pid")

@@ -57,13 +57,16 @@ func containerBytes(
     return collector.bytes
 }
 
-/// A container opened from bytes.
-func openContainer(_ bytes: [UInt8]) throws -> VolumeFile {
+/// Bytes as a reader takes them.
+func inMemory(_ bytes: [UInt8]) -> FileBytes {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
     defer { buffer.deallocate() }
     buffer.copyBytes(from: bytes)
-    return try VolumeFile(FileBytes(copying: UnsafeRawBufferPointer(buffer), name: "bytes"))
+    return FileBytes(copying: UnsafeRawBufferPointer(buffer), name: "bytes")
 }
+
+/// A container opened from bytes.
+func openContainer(_ bytes: [UInt8]) throws -> VolumeFile { try VolumeFile(inMemory(bytes)) }
 
 /// Whether two volumes have the same metadata, bricks, masks and, bit for bit, values.
 func identical(_ a: borrowing SparseVolume, _ b: borrowing SparseVolume) -> Bool {

@@ -1,0 +1,41 @@
+import SSDFCore
+import SSDFVolume
+
+/// Where a training run's shapes come from: shapes numbered from 0, each the same whenever it is asked for.
+package protocol ShapeSource: Sendable {
+    /// How many different shapes there are; nil when they never repeat.
+    var count: Int? { get }
+    /// Identifies the shapes: a run goes on only with those that it was started with. Empty when the configuration says
+    /// all.
+    var identity: String { get }
+
+    /// Refuses a resolution that cannot be had.
+    func check(resolution: Int) throws(Failure)
+    /// The band of a shape.
+    /// - Parameter isRotated: whether under a random rotation, where the source can turn its shapes.
+    func band(_ number: Int, resolution: Int, isRotated: Bool) throws(Failure) -> BandSamples
+    /// The bricks of that band alone, ascending.
+    func cells(_ number: Int, resolution: Int) throws(Failure) -> [BrickCoordinate]
+    /// The most bricks that a band of that resolution has; about that for shapes that are not there yet.
+    func largestBand(resolution: Int) -> Int
+}
+
+/// The training half of the procedural shapes.
+extension ProceduralShapes: ShapeSource {
+    package var count: Int? { nil }
+    package var identity: String { "" }
+
+    package func check(resolution: Int) {}
+
+    package func band(_ number: Int, resolution: Int, isRotated: Bool) -> BandSamples {
+        BandSamples(
+            isRotated ? rotatedShape(number, .training).shape : shape(number, .training).shape, resolution: resolution)
+    }
+
+    package func cells(_ number: Int, resolution: Int) -> [BrickCoordinate] {
+        BandSamples.cells(of: shape(number, .training).shape, resolution: resolution)
+    }
+
+    /// A shape has up to about 1,800 at 128³, measured; surfaces grow with the square.
+    package func largestBand(resolution: Int) -> Int { 1800 * resolution * resolution / (128 * 128) }
+}

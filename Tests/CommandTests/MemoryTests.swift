@@ -1,0 +1,148 @@
+import FixtureMeshes
+import RandomModels
+import SSDFMesh
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What the tools need is foreseen and kept to, and where it is not to be had they say so and leave nothing.
+@Suite struct MemoryTests {
+    /// A folder with what every tool reads: ball.obj, ball.glb, ball.ssdf, ball.ply, model, latent.ssdf, matte.png, sheet.png.
+    static func shell() throws -> Shell {
+        let shell = Shell.withVolume()
+        try RandomModel(yaml: RandomModel.tiny).write(to: "\(shell.folder)/model", refinerWidths: [8, 8, 8, 8])
+        shell.run(
+            """
+            ssdf-extract ball.ssdf -o ball.ply; ssdf-extract ball.ssdf -o ball.glb
+            ssdf-encode ball.ssdf -m model -o latent.ssdf
+            """)
+        return shell
+    }
+
+    /// Every tool on a small job, and where its result goes.
+    static let jobs = [
+        "ssdf-voxelize ball.obj --resolution 64 -o x.ssdf",
+        "ssdf-voxelize ball.glb --resolution 64 -o x.ssdf",
+        "cat ball.obj | ssdf-voxelize - --resolution 64 > x.ssdf",
+        "ssdf-extract ball.ssdf --method dc -o x.ply",
+        "ssdf-remesh ball.ply --repair --fill-holes --smooth 2 --keep 0.5 -o x.ply",
+        "ssdf-remesh ball.ply --edge-ratio 0.03 -o x.ply",
+        "ssdf-inspect --check ball.ssdf ball.ply --render x.png --size 64 -q",
+        "ssdf-encode ball.ssdf -m model -o x.ssdf",
+        "ssdf-decode latent.ssdf -m model --refine -o x.ssdf",
+        "ssdf-model info model",
+        "ssdf-train shapes --count 2 --resolution 32 -o x.png",
+    ]
+
+    /// From hardly more than the program's own pages to enough, every limit either suffices or is told in one line with
+    /// status 69; nothing hangs, and nothing is left.
+    @Test(arguments: jobs) func anAddressSpaceThatEndsIsTold(job: String) throws {
+        let shell = try Self.shell()
+        // The least that the system can load the program in is for the system to tell.
+        var limit = 40_000
+        while limit < 1_000_000, shell.run("ulimit -v \(limit); \(Self.program(job)) --version").status != 0 {
+            limit = limit * 5 / 4
+        }
+        var sufficed = 0
+        var steps = 0
+        while sufficed < 2, steps < 12 {
+            check(shell, "ulimit -v \(limit); timeout 60 \(Self.exposed(job))", job, limit, &sufficed)
+            limit = limit * 6 / 5
+            steps += 1
+        }
+    }
+
+    /// `--max-memory`, likewise.
+    @Test(arguments: jobs.filter { !$0.contains("model info") }) func aLimitOfMemoryIsKept(job: String) throws {
+        let shell = try Self.shell()
+        var sufficed = 0
+        for limit in [1, 2, 4, 8, 16, 32, 64, 128, 400] {
+            check(
+                shell, "timeout 60 \(Self.exposed(job.replacing(" -o x", with: " --max-memory \(limit)M -o x")))", job,
+                limit, &sufficed)
+            if sufficed > 1 { break }
+        }
+    }
+
+    private func check(_ shell: Shell, _ command: String, _ job: String, _ limit: Int, _ sufficed: inout Int) {
+        shell.run("rm -f x.*")
+        let before = shell.names
+        let result = shell.run(command)
+        let output = job.split { " >".contains($0) }.last { $0.hasPrefix("x.") }
+        let left = shell.names.filter { !before.contains($0) }
+        if result.status == 0 {
+            sufficed += 1
+            #expect(left == output.map { [String($0)] } ?? [], "\(limit): \(command)")
+        } else {
+            #expect(result.status == 69, "\(limit): \(command): \(result)")
+            let lines = result.err.split(separator: "\n")
+            #expect(lines.count == 1 && lines.first?.hasPrefix("\(Self.program(job)): ") == true, "\(limit): \(result)")
+            #expect(left.isEmpty || job.contains(">"), "\(limit): \(command): \(left)")
+        }
+    }
+
+    /// The ssdf program that a job runs.
+    private static func program(_ job: String) -> String {
+        String(job.split(separator: " ").first { $0.hasPrefix("ssdf-") }!)
+    }
+
+    /// The job with the status of its ssdf program.
+    private static func exposed(_ job: String) -> String {
+        job.contains("|") ? "bash -o pipefail -c '\(job)'" : job
+    }
+
+    /// What `-v` says a run will take, against what it says it took.
+    @Test(arguments: [
+        "ssdf-voxelize big.ply --resolution 512 -o x.ssdf", "ssdf-voxelize ball.obj --resolution 1024 -o x.ssdf",
+        "ssdf-voxelize ball.obj --resolution 512 --half-width 12 -o x.ssdf",
+        "ssdf-extract big.ssdf -o x.ply", "ssdf-extract big.ssdf --method dmc -o x.ply",
+        "ssdf-extract big.ssdf --method dc -o x.ply", "ssdf-inspect big.ply", "ssdf-inspect big.ssdf",
+        "ssdf-inspect big.ply --render x.png --size 256", "ssdf-remesh big.ply --keep 0.2 -o x.ply",
+        "ssdf-remesh big.ply --repair -o x.ply", "ssdf-remesh big.ply --fill-holes -o x.ply",
+        "ssdf-remesh big.ply --smooth 2 -o x.ply", "ssdf-remesh big.ply --edge-ratio 0.004 -o x.ply",
+    ]) func theEstimateHolds(command: String) throws {
+        let shell = Shell.withBall()
+        shell.run("ssdf-voxelize ball.obj --resolution 512 -o big.ssdf; ssdf-extract big.ssdf -o big.ply")
+        let result = shell.run("\(command) -v")
+        #expect(result.status == 0, "\(result)")
+        let foreseen = result.err.split(separator: "\n").compactMap { Self.bytes(in: $0, after: "about ") }.max() ?? 0
+        let taken =
+            result.err.split(separator: "\n").compactMap { Self.bytes(in: $0, after: "peak memory ") }.max() ?? 0
+        // The program itself differs by a few megabytes from run to run.
+        #expect(abs(foreseen - taken) <= 0.25 * max(foreseen, taken) + 4e6, "\(command): \(result.err)")
+    }
+
+    /// The number of bytes written after some words.
+    private static func bytes(in text: Substring, after words: String) -> Double? {
+        guard let start = text.firstRange(of: words)?.upperBound else { return nil }
+        let parts = text[start...].split(whereSeparator: { " ,".contains($0) })
+        guard parts.count > 1, let number = Double(parts[0]) else { return nil }
+        let units: [Substring: Double] = ["bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9]
+        return units[parts[1]].map { number * $0 }
+    }
+
+    /// What one run does many times over takes no more than what it does a few times.
+    @Test func whatIsRepeatedTakesNoMore() throws {
+        let shell = try Self.shell()
+        for (few, many) in [(2, 100)] {
+            for options in ["ball.ssdf", "ball.ply", "--check ball.glb"] {
+                let parts = options.split(separator: " ")
+                let flags = parts.dropLast().joined(separator: " ")
+                let (small, large) = (
+                    String(repeating: " \(parts.last!)", count: few), String(repeating: " \(parts.last!)", count: many)
+                )
+                let first = Self.peak(shell.run("ssdf-inspect -v \(flags)\(small)"))
+                let last = Self.peak(shell.run("ssdf-inspect -v \(flags)\(large)"))
+                #expect(first > 0 && last < first + 8e6, "\(options): \(first) bytes for \(few), \(last) for \(many)")
+            }
+        }
+    }
+
+    private static func peak(_ result: Shell.Result) -> Double {
+        result.err.split(separator: "\n").compactMap { bytes(in: $0, after: "peak memory ") }.max() ?? 0
+    }
+}

@@ -1,0 +1,166 @@
+import FixtureMeshes
+import SSDFMesh
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// `ssdf-train`, as a shell runs it.
+@Suite struct TrainToolTests {
+    /// Two good meshes, one that is none.
+    private static func shell() -> Shell {
+        let shell = Shell.withBall()
+        shell.write("part.obj", TriangleMesh.machinedPart().objText)
+        shell.write("bad.obj", "v 1 2\n")
+        shell.write(
+            "tiny.yaml",
+            """
+            vae:
+              target: SparseSDFVAE
+              params: {embed_dim: 4, resolution: 4, model_channels_encoder: 32, num_blocks_encoder: 1,
+                num_heads_encoder: 2, model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 2,
+                norm_groups: 2}
+            dense_vae:
+              target: DenseShapeVAE
+              params: {embed_dim: 4, model_channels_encoder: [8, 16], model_channels_decoder: [16, 8],
+                num_res_blocks_encoder: 1, num_res_blocks_middle_encoder: 1, num_res_blocks_decoder: 1,
+                num_res_blocks_middle_decoder: 1}
+            training:
+              vae: {steps: 4, batch: 2, accumulation: 4, warmup: 2, resolutions: [32, 64], seed: 4}
+              structure: {steps: 2, batch: 2, resolution: 4, measured: 2}
+
+            """)
+        return shell
+    }
+
+    private static let prepare = "ssdf-train prepare --resolution 32,64 --views 2 --view-size 64 -o data"
+
+    @Test func meshesBecomeDataAndDataAModel() {
+        let shell = Self.shell()
+        let first = shell.run("\(Self.prepare) ball.obj part.obj bad.obj --threads 2")
+        #expect(first.status == 0 && first.out.isEmpty)
+        #expect(
+            first.err.split(separator: "\n").map(String.init) == [
+                "ssdf-train: bad.obj: dropped: line 1: " + (first.err.components(after: "dropped: line 1: ")),
+                "ssdf-train: data: 2 samples made, 0 were there, 1 meshes dropped",
+            ], "\(first)")
+        #expect(
+            shell.run("cd data && ls -A && ls -A samples | wc -l").text == "manifest.jsonl\nsamples\nsettings.json\n2\n"
+        )
+        #expect(shell.run("ssdf-inspect --check data/samples/*/*.ssdf > /dev/null").status == 0)
+        let again = shell.run("\(Self.prepare) part.obj ball.obj -q")
+        #expect(again.status == 0 && again.err.isEmpty)
+        let trained = shell.run(
+            """
+            set -e
+            ssdf-train vae --config tiny.yaml --data data -o model
+            ssdf-train structure --config tiny.yaml --data data -o model
+            ssdf-model info model
+            ssdf-train plot model/training/*.jsonl -o curves.png
+            head -c 8 curves.png | od -An -tx1
+            """)
+        #expect(trained.status == 0 && trained.text.hasSuffix(" 89 50 4e 47 0d 0a 1a 0a\n"), "\(trained)")
+        #expect(trained.text.contains("dense_vae") && trained.text.contains("vae"))
+        let config = shell.run("cat model/config.yaml").text
+        #expect(config.contains("latents_shift: ") && config.contains("latents_scale: "))
+        // Half of the data is other data.
+        shell.run("grep -v part.obj data/manifest.jsonl > m && mv m data/manifest.jsonl")
+        let other = shell.run("ssdf-train vae --config tiny.yaml --data data -o model --resume")
+        #expect(other.status == 65 && other.err.contains("a run of another configuration"), "\(other)")
+    }
+
+    @Test func nothingUsableIsAnError() {
+        let shell = Self.shell()
+        let result = shell.run("\(Self.prepare) bad.obj absent.obj")
+        #expect(result.status == 65)
+        #expect(
+            result.err.hasSuffix(
+                "ssdf-train: data/manifest.jsonl: all 2 meshes were dropped, expected at least one that can be used\n"))
+    }
+
+    /// An interrupted run leaves whole samples and nothing else, and the next one goes on.
+    @Test(arguments: [SIGINT, SIGTERM]) func anInterruptedPreparationLeavesNothingHalf(signal: Int32) {
+        let shell = Self.shell()
+        // Other bytes, and so other samples, of the same shape.
+        shell.run("for i in $(seq 60); do (cat ball.obj; echo \"# $i\") > m$i.obj; done")
+        let prepare = "ssdf-train prepare --resolution 128,256 --views 2 --view-size 64 -o data"
+        let tool = shell.start("exec \(prepare) part.obj m*.obj ball.obj --threads 2")
+        for _ in 0..<1000 where shell.run("ls data/samples | head -n 1").text.isEmpty { usleep(10_000) }
+        kill(tool, signal)
+        #expect(Shell.wait(tool) == 128 + signal)
+        #expect(shell.run("find data -name '.*' | grep partial").text.isEmpty)
+        #expect(shell.run("for s in data/samples/*; do ls $s | wc -l; done | sort -u").text == "5\n")
+        #expect(!shell.run("ls data").text.contains("manifest"))
+        let made = Int(shell.run("ls data/samples | wc -l").text.dropLast()) ?? 0
+        let rest = shell.run("\(prepare) part.obj ball.obj")
+        #expect(rest.status == 0 && made >= 1, "\(rest)")
+    }
+
+    /// A stopped run goes on to the bytes of one that was not stopped.
+    @Test func resumesToTheSameBytes() {
+        let shell = Self.shell()
+        let result = shell.run(
+            """
+            set -e
+            ssdf-train vae --config tiny.yaml -o whole --threads 1
+            ssdf-train vae --config tiny.yaml -o parts --threads 2 --stop-after 0.00001
+            wc -l < parts/training/vae.jsonl
+            ssdf-train vae --config tiny.yaml -o parts --threads 2 --resume
+            cmp whole/training/vae.checkpoint parts/training/vae.checkpoint
+            cmp whole/vae.safetensors parts/vae.safetensors
+            wc -l < parts/training/vae.jsonl
+            """)
+        #expect(result.status == 0 && result.text == "1\n4\n", "\(result)")
+    }
+
+    @Test func refusesWhatCannotFit() {
+        let shell = Self.shell()
+        let result = shell.run(
+            "sed 's/batch: 2, acc/batch: 4096, acc/; s/coder: 32,/coder: 8192,/g' tiny.yaml > big.yaml; "
+                + "ssdf-train vae --config big.yaml -o model --dry-run")
+        #expect(result.status == 69)
+        #expect(result.err.hasPrefix("ssdf-train: big.yaml: training needs about "), "\(result)")
+        #expect(!shell.names.contains("model"))
+        let fits = shell.run("ssdf-train vae --config tiny.yaml -o model --dry-run -v")
+        #expect(fits.status == 0 && fits.err.contains("of memory"), "\(fits)")
+        #expect(!shell.names.contains("model"))
+    }
+
+    @Test(arguments: [
+        ("vae --config tiny.yaml --data absent -o m", 66, "absent/manifest.jsonl: cannot open"),
+        ("prepare ball.obj -o data --resolution 100", 64, "--resolution"),
+        ("prepare ball.obj -o data --sign none", 64, "--sign is none"), ("prepare -o data", 64, "<mesh>"),
+        ("plot ball.obj -o a.png", 65, "ball.obj: line 1, byte 0"), ("plot absent -o a.png", 66, "absent: cannot open"),
+        ("plot tiny.yaml --smooth 1 -o a.png", 64, "--smooth is 1"),
+        ("plot tiny.yaml --size 9x9 -o a.png", 64, "--size"),
+    ]) func mistakesAreToldInOneLine(arguments: String, status: Int32, part: String) {
+        let shell = Self.shell()
+        let before = shell.names
+        let result = shell.run("ssdf-train \(arguments)")
+        #expect(result.status == status && result.err.contains(part), "\(result)")
+        #expect(result.err.split(separator: "\n").count == 1)
+        #expect(shell.names.filter { $0 != "data" } == before)
+    }
+
+    /// Without the MPI trait, processes that would each train alone are refused.
+    @Test func severalProcessesNeedMPI() {
+        let shell = Self.shell()
+        let result = shell.run(
+            "OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 ssdf-train vae --config tiny.yaml -o model")
+        let silent = shell.run(
+            "OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 ssdf-train vae --config tiny.yaml -o model")
+        #expect(result.status == 69 && result.err.contains("--traits MPI"), "\(result)")
+        #expect(silent.status == 69 && silent.err.isEmpty)
+    }
+}
+
+extension String {
+    /// What follows a part, to the end of the line.
+    fileprivate func components(after part: String) -> String {
+        guard let range = firstRange(of: part) else { return "" }
+        return String(self[range.upperBound...].prefix { $0 != "\n" })
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import SSDFCore
+import SSDFNeural
+import SSDFTensor
+import SSDFTraining
+import SSDFVolume
+import Testing
+
+@Suite struct SparseTransformerTrainingTests {
+    private static let yaml = """
+        dense_image_encoder:
+          target: DinoEncoder
+          params: {version: dinov2_vits14_reg, embed_dim: 32, depth: 1, num_heads: 2, num_register_tokens: 2,
+            patch_size: 8, img_size: 32, size: 32}
+        sparse_vae_64:
+          target: SparseSDFVAE
+          params: {embed_dim: 4, resolution: 8, model_channels_encoder: 32, num_blocks_encoder: 1,
+            num_heads_encoder: 2, model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 2, norm_groups: 2}
+        sparse_dit_64:
+          target: SparseDiT
+          params: {resolution: 8, in_channels: 4, out_channels: 4, model_channels: 32, cond_channels: 32,
+            num_blocks: 2, num_heads: 2, num_kv_heads: 1, compression_block_size: 4, selection_block_size: 4, topk: 8,
+            compression_version: v1, share_mod: true, qk_rms_norm_cross: true, window_size: 4}
+        sparse_scheduler_64:
+          target: FlowMatchEulerDiscreteScheduler
+          params: {num_train_timesteps: 1000, shift: 3}
+        training:
+          sparse_dit: {steps: 40, batch: 4, learning_rate: 0.003, warmup: 4, mean: 0.6, shapes: 3, views: 1, seed: 4}
+        """
+
+    /// A model folder with an untrained auto-encoder and image encoder, which are frozen; removed afterwards.
+    private func withFolder<Result>(_ body: (_ path: String) throws -> Result) throws -> Result {
+        let path = "/tmp/ssdf-sparse-\(UInt64.random(in: 0...UInt64.max))"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let file = try TrainingFile(yaml: Self.yaml)
+        try file.components.yaml().write(toFile: "\(path)/config.yaml", atomically: true, encoding: .utf8)
+        for component in file.model.components.prefix(2) {
+            var tensors: [String: Tensor] = [:]
+            let source = ParameterSource.random(seed: 6)
+            for expected in component.config.expectedTensors where !expected.isOptional {
+                tensors[expected.name] = try source.parameter(expected.name, expected.shape).value
+            }
+            var bytes: [UInt8] = []
+            try writeTensors(tensors, type: .f32, metadata: [:]) { piece throws(Failure) in bytes += piece }
+            try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(component.name).safetensors"))
+        }
+        return try body(path)
+    }
+
+    private func trainer(_ folder: String, threads: Int, yaml: String = yaml) throws -> SparseTransformerTrainer {
+        let trainer = try SparseTransformerTrainer(TrainingFile(yaml: yaml), folder: folder, threads: threads)
+        try trainer.prepare { _, _ in }
+        return trainer
+    }
+
+    private func bytes(_ state: TrainingState) throws -> [UInt8] {
+        var result: [UInt8] = []
+        try state.write { piece throws(Failure) in result += piece }
+        return result
+    }
+
+    @Test func threadsDoNotChangeTheRun() throws {
+        try withFolder { folder in
+            let (one, three) = (try trainer(folder, threads: 1), try trainer(folder, threads: 3))
+            for _ in 0..<2 { #expect(try one.advance() == three.advance()) }
+            #expect(try bytes(one.state) == bytes(three.state))
+        }
+    }
+
+    @Test func resumedRunEqualsOneThatWasNotStopped() throws {
+        try withFolder { folder in
+            let path = "\(folder)/checkpoint"
+            let whole = try trainer(folder, threads: 2)
+            for step in 0..<4 {
+                if step == 2 { try Data(bytes(whole.state)).write(to: URL(fileURLWithPath: path)) }
+                _ = try whole.advance()
+            }
+            let resumed = try trainer(folder, threads: 2)
+            try resumed.state.read(path: path)
+            for _ in 2..<4 { _ = try resumed.advance() }
+            #expect(try bytes(whole.state) == bytes(resumed.state))
+        }
+    }
+
+    @Test func lossFallsOnAFewShapes() throws {
+        try withFolder { folder in
+            let trainer = try trainer(folder, threads: 2)
+            var losses: [Double] = []
+            while trainer.state.step < trainer.steps { losses.append(try trainer.advance().loss) }
+            let (start, end) = (losses[0..<5].reduce(0, +), losses[35..<40].reduce(0, +))
+            #expect(end < 0.8 * start, "\(losses)")
+        }
+    }
+
+    /// What the auto-encoder's section says of its latents brings them to mean 0 and deviation 1.
+    @Test func latentsAreMeasured() throws {
+        try withFolder { folder in
+            let trainer = try trainer(folder, threads: 2)
+            let section = trainer.components.first { $0.name == "sparse_vae_64" }!
+            #expect(section.prefix == nil)
+            let text = ConfigNode(value: .map([("sparse_vae_64", section.node)]), line: 0).yaml()
+            guard case .sparseVAE(let config) = try ModelConfig(yaml: text)["sparse_vae_64"] else {
+                Issue.record("no auto-encoder in \(text)")
+                return
+            }
+            let model = try ModelDirectory(path: folder)
+            let network = try AutoencoderNetwork(config, ParameterSource(try model.open("sparse_vae_64")))
+            let compute = Compute(threads: 1)
+            var values: [Double] = []
+            for index in 0..<3 {
+                let band = BandSamples(ProceduralShapes(seed: 4).shape(index, .training).shape, resolution: 64)
+                let h = network.encoder(try AutoencoderSample(band).input, compute)
+                let mean = DiagonalGaussian(h.features, compute).mean
+                values += mean.elements.map { (Double($0) - config.latentsShift) * config.latentsScale }
+            }
+            let mean = values.reduce(0, +) / Double(values.count)
+            let square = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
+            #expect(abs(mean) < 1e-4 && abs(square - 1) < 1e-3, "\(mean) \(square)")
+        }
+    }
+
+    @Test func aFolderWithoutItsPartsIsRefused() throws {
+        try withFolder { folder in
+            try FileManager.default.removeItem(atPath: "\(folder)/sparse_vae_64.safetensors")
+            #expect {
+                _ = try SparseTransformerTrainer(TrainingFile(yaml: Self.yaml), folder: folder, threads: 1)
+            } throws: { "\($0)".contains("sparse_vae_64.safetensors") }
+        }
+    }
+}
