@@ -56,6 +56,8 @@ struct TrainingRun: ParsableArguments {
     /// Reads the configuration, makes the trainer and trains: alone, or with the other processes that `mpirun` started, of
     /// which the first alone writes.
     func train(_ make: (TrainingFile, Setup) throws -> any Trainer) throws {
+        // Every step takes what the one before gave back.
+        keepMemory()
         let group = try startProcesses()
         defer { if group != nil { stopProcesses() } }
         let reduction: any GradientReduction = group ?? SingleProcess()
