@@ -67,26 +67,12 @@ extension Compute {
             a.shape.count == 2 && b.shape == a.shape && factors.shape == [segments.count, a.columns],
             "\(b.shape) times \(factors.shape) in \(segments.count) segments cannot be added to \(a.shape)")
         let y = empty(a.shape)
-        for (index, range) in segments.enumerated() {
-            let part = y.viewedRows(range)
-            backend.multiply(
-                b.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row, into: part)
-            backend.add(a.viewedRows(range), part, scale: 1, broadcast: .same, into: part)
-        }
+        backend.multiply(b, segments: segments, by: factors, adding: a, into: y)
         return record(y, [a, b, factors]) { [self] dy, wanted in
             let db = wanted[1] ? empty(b.shape) : nil
+            if let db { backend.multiply(dy, segments: segments, by: factors, adding: nil, into: db) }
             let dFactors = wanted[2] ? empty(factors.shape) : nil
-            for (index, range) in segments.enumerated() {
-                let part = dy.viewedRows(range)
-                if let db {
-                    backend.multiply(
-                        part, factors.viewedRows(index..<index + 1), broadcast: .row, into: db.viewedRows(range))
-                }
-                if let dFactors {
-                    backend.sum(
-                        part, times: b.viewedRows(range), kept: .row, into: dFactors.viewedRows(index..<index + 1))
-                }
-            }
+            if let dFactors { backend.sum(dy, times: b, segments: segments, into: dFactors) }
             return [dy, db, dFactors]
         }
     }
@@ -136,6 +122,25 @@ extension CPUBackend {
     package func multiply(_ a: Tensor, _ b: Tensor, broadcast: Broadcast, into y: Tensor) {
         forRows(a, b, broadcast) { a, b, first, rows, columns in
             kernels.multiply(a, b, broadcast.rawValue, y.pointer + first * columns, rows, columns)
+        }
+    }
+
+    /// y = x ⊙ the row of factors of each row's segment, plus a where there is one.
+    package func multiply(
+        _ x: Tensor, segments: [Range<Int>], by factors: Tensor, adding a: Tensor?, into y: Tensor
+    ) {
+        for (index, range) in segments.enumerated() {
+            let part = y.viewedRows(range)
+            multiply(x.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row, into: part)
+            if let a { add(a.viewedRows(range), part, scale: 1, broadcast: .same, into: part) }
+        }
+    }
+
+    /// y [segments, C] = Σ over the rows of a segment of x ⊙ other.
+    package func sum(_ x: Tensor, times other: Tensor, segments: [Range<Int>], into y: Tensor) {
+        for (index, range) in segments.enumerated() {
+            sum(
+                x.viewedRows(range), times: other.viewedRows(range), kept: .row, into: y.viewedRows(index..<index + 1))
         }
     }
 

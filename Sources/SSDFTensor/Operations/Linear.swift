@@ -130,13 +130,15 @@ extension CPUBackend {
         // Panels are packed and multiplied one by one: a range of columns is a matrix of its own.
         let strips = (columns + panel - 1) / panel
         let stripSize = kernels.packed_count(depth, panel)
-        let packed = scratch(strips * stripSize)
+        let storage = scratch(strips * stripSize)
+        // Reading a tensor's address counts a reference to memory that all threads share: never in a loop over rows.
+        let (packed, matrix, bias) = (storage.pointer, weight.pointer, start?.pointer)
         parallel(strips) { _, range in
             for strip in range {
                 let first = strip * panel
                 kernels.pack(
-                    weight.pointer + (transposed ? first * inputs : first), transposed ? 1 : inputs,
-                    transposed ? inputs : 1, depth, min(panel, columns - first), packed.pointer + strip * stripSize)
+                    matrix + (transposed ? first * inputs : first), transposed ? 1 : inputs,
+                    transposed ? inputs : 1, depth, min(panel, columns - first), packed + strip * stripSize)
             }
         }
         let tile = rows >= 4096 ? 192 : 96
@@ -152,18 +154,19 @@ extension CPUBackend {
                     let width = min(panel, columns - column)
                     for row in first..<first + count {
                         let target = y + row * columns + column
-                        if let start {
-                            target.update(from: start.pointer + column, count: width)
+                        if let bias {
+                            target.update(from: bias + column, count: width)
                         } else {
                             target.update(repeating: 0, count: width)
                         }
                     }
                     kernels.product_rows(
-                        x + first * depth, nil, depth, packed.pointer + strip * stripSize, depth, width,
+                        x + first * depth, nil, depth, packed + strip * stripSize, depth, width,
                         y + first * columns + column, nil, columns, count)
                 }
             }
         }
+        withExtendedLifetime(storage) {}
     }
 
     /// c = a·b or c += a·b over tiles, in parallel.
@@ -174,7 +177,8 @@ extension CPUBackend {
     ) {
         let tiles = ProductTiles(m: m, n: n, k: k)
         let count = tiles.rowTiles * tiles.columnTiles
-        let partials = tiles.parts > 1 ? scratch((tiles.parts - 1) * m * n) : nil
+        let storage = tiles.parts > 1 ? scratch((tiles.parts - 1) * m * n) : nil
+        let partials = storage?.pointer
         parallel(count * tiles.parts) { _, range in
             for unit in range {
                 let (part, tile) = (unit / count, unit % count)
@@ -182,7 +186,7 @@ extension CPUBackend {
                 let column = tile % tiles.columnTiles * tiles.columnTile
                 let first = part * tiles.partDepth
                 // Part 0 goes straight to the result; the others wait to be added in order.
-                let target = part == 0 ? c : partials!.pointer + (part - 1) * m * n
+                let target = part == 0 ? c : partials! + (part - 1) * m * n
                 let stride = part == 0 ? ldc : n
                 product.multiply(
                     m: min(tiles.rowTile, m - row), n: min(tiles.columnTile, n - column),
@@ -197,18 +201,20 @@ extension CPUBackend {
         parallelRows(m, columns: n * tiles.parts) { range in
             for part in 0..<tiles.parts - 1 {
                 for row in range {
-                    let from = partials.pointer + (part * m + row) * n
+                    let from = partials + (part * m + row) * n
                     kernels.add(c + row * ldc, from, 1, Int32(SSDF_SAME.rawValue), c + row * ldc, 1, n)
                 }
             }
         }
+        withExtendedLifetime(storage) {}
     }
 
     /// Every row of y becomes a copy of `row`.
     func fillRows(_ y: Tensor, rows: Int, with row: Tensor) {
         let columns = row.count
+        let (target, from) = (y.pointer, row.pointer)
         parallelRows(rows, columns: columns) { range in
-            for index in range { (y.pointer + index * columns).update(from: row.pointer, count: columns) }
+            for index in range { (target + index * columns).update(from: from, count: columns) }
         }
     }
 }
