@@ -105,12 +105,10 @@ extension Compute {
     /// The sum of all elements times `scale`, a single number.
     package func sum(_ x: Tensor, scale: Float = 1) -> Tensor {
         let y = empty([1])
-        let ones = empty([x.count])
-        ones.pointer.update(repeating: 1, count: x.count)
-        y.pointer[0] = Float(backend.dot(x, ones) * Double(scale))
+        backend.total(x, scale: scale, into: y)
         return record(y, [x]) { [self] dy, _ in
             let dx = empty(x.shape)
-            dx.pointer.update(repeating: dy.pointer[0] * scale, count: dx.count)
+            backend.spread(dy, scale: scale, into: dx)
             return [dx]
         }
     }
@@ -222,6 +220,20 @@ extension CPUBackend {
         }
         return totals
     }
+
+    /// y[0] = scale·Σ x, summed in double.
+    package func total(_ x: Tensor, scale: Float, into y: Tensor) {
+        let ones = Tensor(shape: [x.count], storage: scratch(x.count))
+        fill(ones, with: 1)
+        y.pointer[0] = Float(dot(x, ones) * Double(scale))
+    }
+
+    /// Every element of y becomes scale·x[0].
+    package func spread(_ x: Tensor, scale: Float, into y: Tensor) { fill(y, with: x.pointer[0] * scale) }
+
+    package func fill(_ y: Tensor, with value: Float) { y.pointer.update(repeating: value, count: y.count) }
+
+    package func copy(_ x: Tensor, into y: Tensor) { y.pointer.update(from: x.elements.baseAddress!, count: x.count) }
 
     /// Σ a·b in double.
     package func dot(_ a: Tensor, _ b: Tensor) -> Double {

@@ -80,7 +80,7 @@ extension Compute {
     package func rows(_ x: Tensor, _ range: Range<Int>) -> Tensor {
         record(x.viewedRows(range), [x]) { [self] dy, _ in
             let dx = zeros(x.shape)
-            dx.viewedRows(range).pointer.update(from: dy.pointer, count: dy.count)
+            backend.copy(dy, into: dx.viewedRows(range))
             return [dx]
         }
     }
@@ -92,7 +92,7 @@ extension Compute {
         var at = 0
         for part in parts {
             precondition(part.columns == y.columns, "parts differ in columns")
-            y.viewedRows(at..<at + part.rows).pointer.update(from: part.pointer, count: part.count)
+            backend.copy(part, into: y.viewedRows(at..<at + part.rows))
             at += part.rows
         }
         return record(y, parts) { dy, _ in

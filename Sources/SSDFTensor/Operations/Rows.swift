@@ -34,6 +34,8 @@ package final class RowMap: Sendable {
     }
 
     private let cached = Mutex<Members?>(nil)
+    let deviceForm = DeviceForm()
+    let deviceMembers = DeviceForm()
 
     /// - Precondition: every index is in 0 ..< targets.
     package init(_ index: consuming Buffer<Int32>, targets: Int) {
