@@ -50,7 +50,9 @@ static void read_picture(png_structp png, png_infop info, struct context *contex
                          struct ssdf_png *volatile picture, png_bytep *volatile *rows) {
     png_set_read_fn(png, context, take);
     png_set_user_limits(png, largest_side, largest_side);
-    png_set_chunk_malloc_max(png, 8 << 20);
+    // What a chunk claims is no reason to allocate more than the file could hold; what is larger is passed over.
+    size_t most = context->count > (8 << 20) ? 8 << 20 : context->count < (64 << 10) ? 64 << 10 : context->count;
+    png_set_chunk_malloc_max(png, most);
     png_set_chunk_cache_max(png, 64);
     png_read_info(png, info);
 
