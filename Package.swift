@@ -123,7 +123,7 @@ let package = Package(
 
         .executableTarget(
             name: "random-model",
-            dependencies: ["RandomModels", "SSDFCore", "SSDFVolume", "BareProducts"],
+            dependencies: ["RandomModels", "SSDFCore", "SSDFTensor", "SSDFVolume", "BareProducts"],
             path: "Tests/Benchmarks/autoencoder", exclude: ["run"], swiftSettings: swift6),
 
         .executableTarget(

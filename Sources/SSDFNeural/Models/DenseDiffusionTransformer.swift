@@ -31,10 +31,9 @@ struct ModulatedDenseBlock: Sendable {
     ///   - x: `[items · tokens, C]`
     ///   - time: `[items, C]`, the timestep's embedding; or `[items, 6C]`, the shared modulation.
     ///   - layout: rows of each item.
-    ///   - batch: item of each row.
     ///   - plans: every token of an item with every token, and with every row of its context.
     func callAsFunction(
-        _ x: Tensor, time: Tensor, context: Tensor, layout: [Range<Int>], batch: RowMap,
+        _ x: Tensor, time: Tensor, context: Tensor, layout: [Range<Int>],
         plans: (own: AttentionPlan, context: AttentionPlan), _ compute: Compute
     ) -> Tensor {
         let mixed = modulation.map { $0(compute.apply(.silu, time), compute) } ?? time
@@ -44,7 +43,7 @@ struct ModulatedDenseBlock: Sendable {
                 h, weight: compute.affine(scale, scale: 1, shift: 1), bias: shift, epsilon: 1e-6, segments: layout)
         }
         func added(_ h: Tensor, _ y: Tensor, gate: Tensor) -> Tensor {
-            compute.add(h, compute.multiply(y, compute.gather(gate, batch)))
+            compute.addProduct(h, y, rows: gate, segments: layout)
         }
         var h = x
         h = added(
@@ -111,13 +110,12 @@ package struct DenseDiffusionTransformer: Sendable {
             context: AttentionPlan(
                 queries: layout, keys: (0..<items).map { $0 * length..<($0 + 1) * length })
         )
-        let batch = RowMap(Buffer((0..<items * tokens).map { Int32($0 / tokens) }), targets: items)
         let places = RowMap(Buffer((0..<items * tokens).map { Int32($0 % tokens) }), targets: tokens)
         var h = compute.add(
             input(patched(x, inverse: false, channels: config.inChannels, compute), compute),
             compute.gather(position.value, places))
         for (index, block) in blocks.enumerated() {
-            h = block(h, time: mixed, context: context, layout: layout, batch: batch, plans: plans, compute)
+            h = block(h, time: mixed, context: context, layout: layout, plans: plans, compute)
             observe(index, h)
         }
         let y = output(compute.layerNorm(h, epsilon: 1e-5), compute)

@@ -41,7 +41,6 @@ package struct ModulatedSparseBlock: Sendable {
         let channels = x.channels
         let mixed = modulation.map { $0(compute.apply(.silu, time), compute) } ?? time
         let parts = compute.split(mixed, widths: [Int](repeating: channels, count: 6))
-        let batch = x.coordinates.batchMap()
         /// LN(h)·(1 + scale) + shift, by batch item.
         func modulated(_ h: Tensor, shift: Tensor, scale: Tensor) -> Tensor {
             compute.layerNorm(
@@ -50,7 +49,7 @@ package struct ModulatedSparseBlock: Sendable {
         }
         /// h + gate ⊙ y
         func added(_ h: Tensor, _ y: Tensor, gate: Tensor) -> Tensor {
-            compute.add(h, compute.multiply(y, compute.gather(gate, batch)))
+            compute.addProduct(h, y, rows: gate, segments: x.coordinates.layout)
         }
         var h = x.features
         let attended = try attention(x.with(modulated(h, shift: parts[0], scale: parts[1])), compute)

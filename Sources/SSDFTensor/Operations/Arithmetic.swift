@@ -57,6 +57,34 @@ extension Compute {
         }
     }
 
+    /// a + b ⊙ rows[s] in the rows of each segment s.
+    /// - Parameters:
+    ///   - a, b: `[N, C]`
+    ///   - rows: `[S, C]`
+    ///   - segments: S row ranges that together hold all rows.
+    package func addProduct(_ a: Tensor, _ b: Tensor, rows: Tensor, segments: [Range<Int>]) -> Tensor {
+        precondition(
+            a.shape.count == 2 && a.shape == b.shape && rows.count == segments.count * a.columns,
+            "\(rows.shape) cannot multiply \(b.shape) and be added to \(a.shape)")
+        let y = empty(a.shape)
+        backend.addProduct(a, b, rows: rows, segments: segments, into: y)
+        return record(y, [a, b, rows]) { [self] dy, wanted in
+            let db = wanted[1] ? empty(b.shape) : nil
+            let dRows = wanted[2] ? empty(rows.shape) : nil
+            for (index, range) in segments.enumerated() {
+                let slope = dy.viewedRows(range)
+                let row = rows.viewed(as: [segments.count, a.columns]).viewedRows(index..<index + 1)
+                if let db { backend.multiply(slope, row, broadcast: .row, into: db.viewedRows(range)) }
+                if let dRows {
+                    backend.sum(
+                        slope, times: b.detached.viewedRows(range), kept: .row,
+                        into: dRows.viewed(as: [segments.count, a.columns]).viewedRows(index..<index + 1))
+                }
+            }
+            return [dy, db, dRows]
+        }
+    }
+
     /// s·x + t.
     package func affine(_ x: Tensor, scale: Float, shift: Float = 0) -> Tensor {
         let y = empty(x.shape)
@@ -92,7 +120,33 @@ extension Compute {
     }
 }
 
+extension Backend {
+    /// A back end without this operation: a product, and a sum.
+    package func addProduct(_ a: Tensor, _ b: Tensor, rows: Tensor, segments: [Range<Int>], into y: Tensor) {
+        let rows = rows.viewed(as: [segments.count, a.columns])
+        for (index, range) in segments.enumerated() {
+            multiply(
+                b.viewedRows(range), rows.viewedRows(index..<index + 1), broadcast: .row, into: y.viewedRows(range))
+        }
+        add(a, y, scale: 1, broadcast: .same, into: y)
+    }
+}
+
 extension CPUBackend {
+    /// In one pass over memory: a range of rows is copied, and gains its product while it is in cache.
+    package func addProduct(_ a: Tensor, _ b: Tensor, rows: Tensor, segments: [Range<Int>], into y: Tensor) {
+        let columns = a.columns
+        for (index, range) in segments.enumerated() {
+            parallelRows(range.count, columns: 4 * columns) { part in
+                let first = (range.lowerBound + part.lowerBound) * columns
+                (y.pointer + first).update(from: a.pointer + first, count: part.count * columns)
+                kernels.multiply_add(
+                    b.pointer + first, rows.pointer + index * columns, Int32(SSDF_ROW.rawValue), y.pointer + first,
+                    part.count, columns)
+            }
+        }
+    }
+
     /// y = a + s·b; y may be a.
     package func add(_ a: Tensor, _ b: Tensor, scale: Float, broadcast: Broadcast, into y: Tensor) {
         forRows(a, b, broadcast) { a, b, first, rows, columns in

@@ -2,6 +2,7 @@ import BareProducts
 import Foundation
 import RandomModels
 import SSDFCore
+import SSDFTensor
 import SSDFVolume
 
 /// What the autoencoder's benchmark needs beside the tools.
