@@ -13,11 +13,17 @@ package protocol Backend: Sendable {
     func linearGradients(
         _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, dWeight: Tensor?, dBias: Tensor?)
 
+    /// Whether it was done; where not, the layers are called one by one.
+    func feedForward(
+        _ x: Tensor, expand: LayerWeights, _ function: PointwiseFunction, contract: LayerWeights, into y: Tensor
+    ) -> Bool
+
     // Pointwise and Arithmetic
     func apply(_ function: PointwiseFunction, _ x: Tensor, into y: Tensor)
     func applyGradient(_ function: PointwiseFunction, _ x: Tensor, dy: Tensor, into dx: Tensor)
     func add(_ a: Tensor, _ b: Tensor, scale: Float, broadcast: Broadcast, into y: Tensor)
     func multiply(_ a: Tensor, _ b: Tensor, broadcast: Broadcast, into y: Tensor)
+    func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor)
     func affine(_ x: Tensor, scale: Float, shift: Float, into y: Tensor)
     func sum(_ x: Tensor, times other: Tensor?, kept broadcast: Broadcast, into y: Tensor)
     func dot(_ a: Tensor, _ b: Tensor) -> Double

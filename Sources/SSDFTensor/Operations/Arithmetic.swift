@@ -67,12 +67,7 @@ extension Compute {
             a.shape.count == 2 && b.shape == a.shape && factors.shape == [segments.count, a.columns],
             "\(b.shape) times \(factors.shape) in \(segments.count) segments cannot be added to \(a.shape)")
         let y = empty(a.shape)
-        for (index, range) in segments.enumerated() {
-            let part = y.viewedRows(range)
-            backend.multiply(
-                b.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row, into: part)
-            backend.add(a.viewedRows(range), part, scale: 1, broadcast: .same, into: part)
-        }
+        backend.add(a, b, times: factors, segments: segments, into: y)
         return record(y, [a, b, factors]) { [self] dy, wanted in
             let db = wanted[1] ? empty(b.shape) : nil
             let dFactors = wanted[2] ? empty(factors.shape) : nil
@@ -124,7 +119,32 @@ extension Compute {
     }
 }
 
+extension Backend {
+    /// A back end without this operation: a product, and a sum.
+    package func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor) {
+        for (index, range) in segments.enumerated() {
+            multiply(
+                b.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row, into: y.viewedRows(range))
+        }
+        add(a, y, scale: 1, broadcast: .same, into: y)
+    }
+}
+
 extension CPUBackend {
+    /// In one pass over memory: a range of rows is copied, and gains its product while it is in cache.
+    package func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor) {
+        let columns = a.columns
+        for (index, range) in segments.enumerated() {
+            parallelRows(range.count, columns: 4 * columns) { part in
+                let first = (range.lowerBound + part.lowerBound) * columns
+                (y.pointer + first).update(from: a.pointer + first, count: part.count * columns)
+                kernels.multiply_add(
+                    b.pointer + first, factors.pointer + index * columns, Int32(SSDF_ROW.rawValue), y.pointer + first,
+                    part.count, columns)
+            }
+        }
+    }
+
     /// y = a + s·b; y may be a.
     package func add(_ a: Tensor, _ b: Tensor, scale: Float, broadcast: Broadcast, into y: Tensor) {
         forRows(a, b, broadcast) { a, b, first, rows, columns in
