@@ -61,6 +61,8 @@ extern "C" __attribute__((visibility("default"))) const struct ssdf_device *ssdf
     table.copy_all = copy_all;
     table.layer_norm = layer_norm;
     table.layer_norm_gradients = layer_norm_gradients;
+    table.multiply_segments = multiply_segments;
+    table.sum_segments = sum_segments;
     table.rms_norm = rms_norm;
     table.rms_norm_gradients = rms_norm_gradients;
     table.softmax = softmax;

@@ -372,6 +372,34 @@ static void rms_norm_gradients(const float *x, const float *gamma, const float *
                 1, tokens, tokens, columns, targets);
 }
 
+// ---- rows of segments and a row of factors for each
+
+struct MultiplySegments {
+    const float *x, *factors;
+    const int32_t *starts;
+    unsigned segments;
+    const float *a;
+    float *y;
+    unsigned columns;
+    __device__ void operator()(unsigned i) const {
+        unsigned row = i / columns;
+        float value = x[i] * factors[(size_t)segment_of(starts, segments, row) * columns + (i - row * columns)];
+        y[i] = a ? a[i] + value : value;
+    }
+};
+
+static void multiply_segments(const float *x, const float *factors, const int32_t *starts, size_t segments,
+                              const float *a, float *y, size_t rows, size_t columns) {
+    for_each(rows * columns,
+             MultiplySegments{x, factors, starts, (unsigned)segments, a, y, (unsigned)columns});
+}
+
+static void sum_segments(const float *x, const float *other, const int32_t *starts, size_t segments, size_t longest,
+                         float *y, size_t rows, size_t columns) {
+    float *const targets[1] = {y};
+    column_sums(ColumnProduct{x, other, (unsigned)columns}, starts, segments, longest, rows, columns, targets);
+}
+
 // ---- softmax
 
 __global__ void softmax_rows(const float *x, float *y, size_t rows, unsigned columns) {

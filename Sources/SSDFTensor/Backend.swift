@@ -23,9 +23,10 @@ package protocol Backend: Sendable {
     func applyGradient(_ function: PointwiseFunction, _ x: Tensor, dy: Tensor, into dx: Tensor)
     func add(_ a: Tensor, _ b: Tensor, scale: Float, broadcast: Broadcast, into y: Tensor)
     func multiply(_ a: Tensor, _ b: Tensor, broadcast: Broadcast, into y: Tensor)
-    func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor)
+    func multiply(_ x: Tensor, segments: [Range<Int>], by factors: Tensor, adding a: Tensor?, into y: Tensor)
     func affine(_ x: Tensor, scale: Float, shift: Float, into y: Tensor)
     func sum(_ x: Tensor, times other: Tensor?, kept broadcast: Broadcast, into y: Tensor)
+    func sum(_ x: Tensor, times other: Tensor, segments: [Range<Int>], into y: Tensor)
     func dot(_ a: Tensor, _ b: Tensor) -> Double
     func total(_ x: Tensor, scale: Float, into y: Tensor)
     func spread(_ x: Tensor, scale: Float, into y: Tensor)

@@ -22,7 +22,8 @@ struct TrainTransformer: ParsableCommand {
     var stage: Stage
 
     @Option(
-        help: ArgumentHelp("Keep the pictures in a file, for the next run.", valueName: "file"), completion: .file())
+        help: ArgumentHelp("Keep the pictures in a file, and latents beside it, for the next run.", valueName: "file"),
+        completion: .file())
     var cache: String?
 
     @Option(

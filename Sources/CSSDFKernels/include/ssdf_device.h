@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 // Raised with every change of this file: a plug-in of another number is refused.
-#define SSDF_DEVICE_INTERFACE 1
+#define SSDF_DEVICE_INTERFACE 2
 
 // A range of queries (or keys) that one unit of work computes, and the keys (or queries) that they meet.
 struct ssdf_device_tile {
@@ -122,6 +122,14 @@ struct ssdf_device {
                                           size_t segments, size_t longest, float epsilon, float *_Nonnull dx,
                                           float *_Nullable dweight, float *_Nullable dbias, size_t rows,
                                           size_t columns);
+    // y = x · the row of factors of each row's segment, plus a unless that is null; y may be an operand
+    void (*_Nonnull multiply_segments)(const float *_Nonnull x, const float *_Nonnull factors,
+                                       const int32_t *_Nullable starts, size_t segments, const float *_Nullable a,
+                                       float *_Nonnull y, size_t rows, size_t columns);
+    // y [segments, columns] = Σ x·other over the rows of each segment
+    void (*_Nonnull sum_segments)(const float *_Nonnull x, const float *_Nonnull other,
+                                  const int32_t *_Nullable starts, size_t segments, size_t longest,
+                                  float *_Nonnull y, size_t rows, size_t columns);
     void (*_Nonnull rms_norm)(const float *_Nonnull x, const float *_Nonnull gamma, float *_Nonnull y,
                               size_t tokens, size_t heads, size_t dimension);
     void (*_Nonnull rms_norm_gradients)(const float *_Nonnull x, const float *_Nonnull gamma,

@@ -9,7 +9,7 @@ import Synchronization
 package final class DeviceBackend: Backend {
     package let plugin: DevicePlugin
     let processor: CPUBackend
-    /// Starts of the segments of recent norms.
+    /// Starts of the segments of recent operations.
     private let starts = Mutex<[[Range<Int>]: DeviceArray]>([:])
 
     /// - Parameter threads: of the operations that run on the processor.
@@ -66,6 +66,27 @@ package final class DeviceBackend: Backend {
     package func multiply(_ a: Tensor, _ b: Tensor, broadcast: Broadcast, into y: Tensor) {
         let (rows, columns) = extent(a)
         device.pointee.multiply(read(a), read(b), broadcast.rawValue, write(y), rows, columns)
+    }
+
+    package func multiply(
+        _ x: Tensor, segments: [Range<Int>], by factors: Tensor, adding a: Tensor?, into y: Tensor
+    ) {
+        guard isContiguous(segments, rows: x.rows) else {
+            processor.multiply(x, segments: segments, by: factors, adding: a, into: y)
+            return
+        }
+        device.pointee.multiply_segments(
+            read(x), read(factors), segmentStarts(segments), segments.count, read(a), write(y), x.rows, x.columns)
+    }
+
+    package func sum(_ x: Tensor, times other: Tensor, segments: [Range<Int>], into y: Tensor) {
+        guard isContiguous(segments, rows: x.rows) else {
+            processor.sum(x, times: other, segments: segments, into: y)
+            return
+        }
+        device.pointee.sum_segments(
+            read(x), read(other), segmentStarts(segments), segments.count, segments.map(\.count).max() ?? 0, write(y),
+            x.rows, x.columns)
     }
 
     package func affine(_ x: Tensor, scale: Float, shift: Float, into y: Tensor) {

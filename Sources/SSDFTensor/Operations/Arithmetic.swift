@@ -67,21 +67,12 @@ extension Compute {
             a.shape.count == 2 && b.shape == a.shape && factors.shape == [segments.count, a.columns],
             "\(b.shape) times \(factors.shape) in \(segments.count) segments cannot be added to \(a.shape)")
         let y = empty(a.shape)
-        backend.add(a, b, times: factors, segments: segments, into: y)
+        backend.multiply(b, segments: segments, by: factors, adding: a, into: y)
         return record(y, [a, b, factors]) { [self] dy, wanted in
             let db = wanted[1] ? empty(b.shape) : nil
+            if let db { backend.multiply(dy, segments: segments, by: factors, adding: nil, into: db) }
             let dFactors = wanted[2] ? empty(factors.shape) : nil
-            for (index, range) in segments.enumerated() {
-                let part = dy.viewedRows(range)
-                if let db {
-                    backend.multiply(
-                        part, factors.viewedRows(index..<index + 1), broadcast: .row, into: db.viewedRows(range))
-                }
-                if let dFactors {
-                    backend.sum(
-                        part, times: b.viewedRows(range), kept: .row, into: dFactors.viewedRows(index..<index + 1))
-                }
-            }
+            if let dFactors { backend.sum(dy, times: b, segments: segments, into: dFactors) }
             return [dy, db, dFactors]
         }
     }
@@ -119,32 +110,7 @@ extension Compute {
     }
 }
 
-extension Backend {
-    /// A back end without this operation: a product, and a sum.
-    package func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor) {
-        for (index, range) in segments.enumerated() {
-            multiply(
-                b.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row, into: y.viewedRows(range))
-        }
-        add(a, y, scale: 1, broadcast: .same, into: y)
-    }
-}
-
 extension CPUBackend {
-    /// In one pass over memory: a range of rows is copied, and gains its product while it is in cache.
-    package func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor) {
-        let columns = a.columns
-        for (index, range) in segments.enumerated() {
-            parallelRows(range.count, columns: 4 * columns) { part in
-                let first = (range.lowerBound + part.lowerBound) * columns
-                (y.pointer + first).update(from: a.pointer + first, count: part.count * columns)
-                kernels.multiply_add(
-                    b.pointer + first, factors.pointer + index * columns, Int32(SSDF_ROW.rawValue), y.pointer + first,
-                    part.count, columns)
-            }
-        }
-    }
-
     /// y = a + s·b; y may be a.
     package func add(_ a: Tensor, _ b: Tensor, scale: Float, broadcast: Broadcast, into y: Tensor) {
         forRows(a, b, broadcast) { a, b, first, rows, columns in
@@ -156,6 +122,38 @@ extension CPUBackend {
     package func multiply(_ a: Tensor, _ b: Tensor, broadcast: Broadcast, into y: Tensor) {
         forRows(a, b, broadcast) { a, b, first, rows, columns in
             kernels.multiply(a, b, broadcast.rawValue, y.pointer + first * columns, rows, columns)
+        }
+    }
+
+    /// y = x ⊙ the row of factors of each row's segment, plus a where there is one.
+    package func multiply(
+        _ x: Tensor, segments: [Range<Int>], by factors: Tensor, adding a: Tensor?, into y: Tensor
+    ) {
+        let columns = x.columns
+        for (index, range) in segments.enumerated() {
+            guard let a else {
+                multiply(
+                    x.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row,
+                    into: y.viewedRows(range))
+                continue
+            }
+            // In one pass over memory: a range of rows is copied, and gains its product while it is in cache.
+            parallelRows(range.count, columns: 4 * columns) { part in
+                let first = (range.lowerBound + part.lowerBound) * columns
+                let target = y.pointer + first
+                target.update(from: a.pointer + first, count: part.count * columns)
+                kernels.multiply_add(
+                    x.pointer + first, factors.pointer + index * columns, Int32(SSDF_ROW.rawValue), target,
+                    part.count, columns)
+            }
+        }
+    }
+
+    /// y [segments, C] = Σ over the rows of a segment of x ⊙ other.
+    package func sum(_ x: Tensor, times other: Tensor, segments: [Range<Int>], into y: Tensor) {
+        for (index, range) in segments.enumerated() {
+            sum(
+                x.viewedRows(range), times: other.viewedRows(range), kept: .row, into: y.viewedRows(index..<index + 1))
         }
     }
 

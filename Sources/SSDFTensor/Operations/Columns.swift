@@ -129,9 +129,10 @@ private final class SplitGradients {
 extension CPUBackend {
     package func copyColumns(from x: Tensor, at source: Int, to y: Tensor, at target: Int, count: Int) {
         let (from, to) = (x.columns, y.columns)
+        let (read, written) = (x.pointer, y.pointer)
         parallelRows(x.rows, columns: count) { range in
             for row in range {
-                (y.pointer + row * to + target).update(from: x.pointer + row * from + source, count: count)
+                (written + row * to + target).update(from: read + row * from + source, count: count)
             }
         }
     }

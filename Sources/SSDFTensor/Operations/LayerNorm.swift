@@ -93,12 +93,13 @@ extension CPUBackend {
                     min(size, x.rows - block * size), columns)
             }
         }
-        for (target, shift) in [(dWeight, 0), (dBias, columns)] {
+        let parts = partial.pointer
+        for (target, shift) in [(dWeight?.pointer, 0), (dBias?.pointer, columns)] {
             guard let target else { continue }
             for column in 0..<columns {
                 var total = 0.0
-                for block in 0..<blocks { total += Double(partial.pointer[block * 2 * columns + shift + column]) }
-                target.pointer[column] = Float(total)
+                for block in 0..<blocks { total += Double(parts[block * 2 * columns + shift + column]) }
+                target[column] = Float(total)
             }
         }
     }

@@ -20,14 +20,14 @@ extension Compute {
         let count = x.count
         precondition(target.count == count && weights.count == count, "one target and one weight an element")
         let slopes = empty(x.shape)
-        let (values, targets, factors) = (x.pointer, target.pointer, weights.pointer)
+        let (values, targets, factors, signs) = (x.pointer, target.pointer, weights.pointer, slopes.pointer)
         var total = 0.0
         for first in stride(from: 0, to: count, by: 1024) {
             var part: Float = 0
             for index in first..<min(first + 1024, count) {
                 let difference = values[index] - targets[index]
                 part += factors[index] * abs(difference)
-                slopes.pointer[index] = difference == 0 ? 0 : difference < 0 ? -factors[index] : factors[index]
+                signs[index] = difference == 0 ? 0 : difference < 0 ? -factors[index] : factors[index]
             }
             total += Double(part)
         }

@@ -152,6 +152,9 @@ package final class DeviceCheck {
         compare("multiply", [[37, 19], [37, 19]]) { $0.multiply($1[0], $1[1]) }
         compare("multiply row", [[1370, 33], [33]]) { $0.multiply($1[0], $1[1], broadcast: .row) }
         compare("multiply column", [[37, 129], [37]]) { $0.multiply($1[0], $1[1], broadcast: .column) }
+        compare("add by segment", [[300, 19], [300, 19], [4, 19]]) {
+            $0.add($1[0], $1[1], times: $1[2], segments: [0..<7, 7..<7, 7..<200, 200..<300])
+        }
         compare("affine", [[5, 777]]) { $0.affine($1[0], scale: -1.5, shift: 0.25) }
         compare("sum", [[123, 457]]) { $0.sum($1[0], scale: 0.01) }
         compare("transpose", [[3, 45, 17]]) { $0.transpose($1[0]) }

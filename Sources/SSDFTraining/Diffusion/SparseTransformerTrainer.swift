@@ -31,6 +31,8 @@ package final class SparseTransformerTrainer: Trainer {
     private let gradients: BatchGradients<SparseStageNetwork>
     private let order: SampleOrder
     private let cachePath: String?
+    /// Identifies what the latents are made of.
+    private let latentSource: String
     private let data: PreparedData?
     private var pictures: PictureSet?
     private var latents: LatentSet?
@@ -54,7 +56,7 @@ package final class SparseTransformerTrainer: Trainer {
     /// - Parameters:
     ///   - folder: the model folder with the trained auto-encoder, and the image encoder when that is frozen.
     ///   - data: what to train on; nil for procedural shapes.
-    ///   - cache: a file that keeps the pictures from one run to the next.
+    ///   - cache: a file that keeps the pictures from one run to the next; latents are kept beside it.
     ///   - device: does the work, a micro-batch at once.
     /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when the
     ///   folder lacks one, or memory does not suffice.
@@ -150,11 +152,15 @@ package final class SparseTransformerTrainer: Trainer {
         }
         gradients.recomputesSegments = config.optimization.checkpointing
         // What is frozen counts as data: the run goes on only with the same.
-        var identity = data?.identity ?? ""
-        for component in [autoencoder.name] + (config.encoder == .frozen ? [encoder.name] : []) {
-            guard let weights = model.weightsPath(of: component) else { continue }
-            identity += try FileBytes(path: weights).withBytes { bytes throws(Failure) in contentHash(bytes) }
+        func hash(_ component: String) throws(Failure) -> String {
+            guard let weights = model.weightsPath(of: component) else { return "" }
+            return try FileBytes(path: weights).withBytes { bytes throws(Failure) in contentHash(bytes) }
         }
+        let latentsIdentity = try hash(autoencoder.name)
+        latentSource =
+            "\(latentsIdentity) seed \(recipe.seed) \(recipe.shapes) shapes \(recipe.resolution) voxels \(recipe.data)"
+        var identity = (data?.identity ?? "") + latentsIdentity
+        if config.encoder == .frozen { identity += try hash(encoder.name) }
         state = TrainingState(
             gradients, config.optimization, fingerprint: file.fingerprint(of: "sparse_dit", data: identity))
     }
@@ -178,8 +184,13 @@ package final class SparseTransformerTrainer: Trainer {
             progress(done, total)
         }
         let (first, resolution, data) = (recipe.shapes, recipe.resolution, data)
+        let cache = cachePath.map { $0 + ".latents" }
+        if let cache, let kept = LatentSet(source: latentSource, path: cache) {
+            latents = kept
+            return
+        }
         let shapes = ProceduralShapes(seed: recipe.seed)
-        latents = try LatentSet(
+        let made = try LatentSet(
             count: recipe.shapes, network: autoencoder.network, channels: autoencoder.config.embedDim,
             threads: gradients.threads
         ) { index in
@@ -188,6 +199,10 @@ package final class SparseTransformerTrainer: Trainer {
         } progress: { done, _ in
             progress(first + done, total)
         }
+        if let cache {
+            try replaceFile(cache) { sink throws(Failure) in try made.write(source: latentSource, to: sink) }
+        }
+        latents = made
     }
 
     package var keepsPreparation: Bool { cachePath != nil }
