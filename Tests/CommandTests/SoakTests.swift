@@ -177,7 +177,7 @@ import Testing
                 // A model of random weights may leave no surface, and a whole file without faces.
                 let check = shell.run("ssdf-inspect --check -q work/\(name)")
                 if check.status != 0, !check.err.contains("no faces") {
-                    problems.append("\(name) is not whole")
+                    problems.append("\(name) is not whole: \(check), statuses \(statuses)")
                 }
             } else if !(wasKilled && name.hasSuffix(".partial")) {
                 problems.append("\(name) is left")
