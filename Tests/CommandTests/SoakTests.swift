@@ -12,9 +12,11 @@ import Testing
 
 /// Random pipelines of the tools on random files, some of them bad, some cut off, some stopped by a signal, a closed pipe or
 /// a limit at a random moment: every status is one that the cause explains, errors have one line, what is there is whole,
-/// and neither files nor processes are left. `SSDF_LONG_TESTS` makes 500 runs of it; `SSDF_SOAK_SEED` chooses others.
+/// and neither files nor processes are left. `SSDF_LONG_TESTS` makes 500 runs of it; `SSDF_SOAK_SEED` chooses others, and
+/// `SSDF_SOAK_RUN` one of them, which is then made fifty times.
 @Suite(.serialized) struct SoakTests {
     private static let isLong = getenv("SSDF_LONG_TESTS") != nil
+    private static let only = getenv("SSDF_SOAK_RUN").flatMap { Int(String(cString: $0)) }
     private static let seed = getenv("SSDF_SOAK_SEED").flatMap { UInt64(String(cString: $0)) } ?? 1
 
     /// Something that gets in the way.
@@ -62,10 +64,13 @@ import Testing
         let shell = try Self.shell()
         let files = shell.run("ls in").text.split(separator: "\n").map(String.init)
         var random = Philox(seed: Self.seed, stream: 7)
-        for number in 0..<(Self.isLong ? 500 : 20) {
+        for number in 0..<max(Self.isLong ? 500 : 20, (Self.only ?? -1) + 1) {
             let run = Self.draw(files, &random)
-            let problems = Self.problems(of: run, in: shell)
-            #expect(problems.isEmpty, "seed \(Self.seed), run \(number), \(run): \(problems)")
+            for _ in 0..<(Self.only == nil ? 1 : Self.only == number ? 50 : 0) {
+                let problems = Self.problems(of: run, in: shell)
+                #expect(problems.isEmpty, "seed \(Self.seed), run \(number), \(run): \(problems)")
+            }
+            if Self.only == number { print("seed \(Self.seed), run \(number): \(run)") }
         }
     }
 
