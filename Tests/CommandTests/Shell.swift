@@ -80,7 +80,7 @@ final class Shell: Sendable {
         let environment = [
             "PATH=\(Self.products):\(String(cString: getenv("PATH")))", "TMPDIR=\(folder)", "HOME=\(folder)",
             "LC_ALL=C.UTF-8", "TERM=xterm", "COLUMNS=100",
-        ]
+        ] + (getenv("SSDF_ISA").map { ["SSDF_ISA=\(String(cString: $0))"] } ?? [])
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
         defer { for word in arguments + variables { free(word) } }
