@@ -85,7 +85,8 @@ import Testing
         var file = try Self.encoded(Self.gradient(width: 5, height: 4, depth: 8, opaque: true))
         file.insert(contentsOf: [0x61, 0xfc, 0, 7] + Array("tEXtTitle".utf8), at: 33)
         let failure = #expect(throws: Failure.self) { try Self.decode(file) }
-        #expect(failure?.message == "the file ends at byte \(file.count), expected \(0x61fc_0007 + 45 - file.count) more")
+        let missing = 0x61fc_0007 + 45 - file.count
+        #expect(failure?.message.hasPrefix("the file ends at byte \(file.count), expected \(missing) more") == true)
     }
 
     static func decode(_ file: [UInt8]) throws -> RasterImage {
