@@ -176,11 +176,7 @@ let package = Package(
             "FuzzTargets",
             ["SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "CSSDFKernels", "CZlib"]),
         tests("FuzzTests", ["FuzzTargets"]),
-<<<<<<< HEAD
-        tests("SSDFCoreTests", ["CSSDFKernels"]),
-=======
-        tests("SSDFCoreTests", ["RandomModels"]),
->>>>>>> 0bcc70d627ca4e32ef96e9d508bcfb15db33b428
+        tests("SSDFCoreTests", ["CSSDFKernels", "RandomModels"]),
         support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
         tests("SSDFVolumeTests", ["SSDFVolume", "ContainerCases", "CSSDFKernels"]),
         tests("SSDFImageTests", ["SSDFImage", "SSDFMesh", "FixtureMeshes"]),

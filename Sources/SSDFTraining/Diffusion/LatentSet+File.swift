@@ -58,8 +58,10 @@ extension LatentSet {
     /// Writes the set.
     package func write(source: String, to sink: ByteSink) throws(Failure) {
         let head = Buffer(Array(Self.line(source, channels, count, starts.last!).utf8))
+        let firsts = Buffer(starts)
+        defer { withExtendedLifetime((head.count, firsts.count)) {} }
         try sink(UnsafeRawBufferPointer(head.unsafeElements))
-        try sink(UnsafeRawBufferPointer(Buffer(starts).unsafeElements))
+        try sink(UnsafeRawBufferPointer(firsts.unsafeElements))
         try sink(UnsafeRawBufferPointer(places.unsafeElements))
         try sink(UnsafeRawBufferPointer(values.unsafeElements))
     }
