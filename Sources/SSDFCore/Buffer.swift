@@ -16,6 +16,7 @@ import CSSDFKernels
 package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
     /// The first element; valid for `count` elements while the buffer lives.
     package private(set) var pointer: UnsafeMutablePointer<Element>
+    /// Number of elements.
     package private(set) var count: Int
     /// Of a mapped buffer, as the allocator counts; 0 for one on the heap.
     private var mappedBytes: Int
@@ -98,6 +99,8 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
         }
     }
 
+    /// The element at `index`.
+    /// - Precondition: `0 <= index < count`; kernels and inner loops go by `pointer` instead.
     @inlinable package subscript(index: Int) -> Element {
         get {
             precondition(index >= 0 && index < count, "index out of range")

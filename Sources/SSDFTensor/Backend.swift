@@ -13,6 +13,11 @@ package protocol Backend: Sendable {
     func linearGradients(
         _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, dWeight: Tensor?, dBias: Tensor?)
 
+    /// Whether it was done; where not, the layers are called one by one.
+    func feedForward(
+        _ x: Tensor, expand: LayerWeights, _ function: PointwiseFunction, contract: LayerWeights, into y: Tensor
+    ) -> Bool
+
     // Pointwise and Arithmetic
     func apply(_ function: PointwiseFunction, _ x: Tensor, into y: Tensor)
     func applyGradient(_ function: PointwiseFunction, _ x: Tensor, dy: Tensor, into dx: Tensor)

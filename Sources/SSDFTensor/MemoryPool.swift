@@ -73,12 +73,15 @@ package final class MemoryPool: Sendable {
                 state.peakBytes = max(state.peakBytes, state.usedBytes)
                 return block
             }
-            // The largest idle blocks go first: they are the fewest, and the least likely to fit soon.
-            while state.usedBytes + state.idleBytes > state.peakBytes,
-                let largest = state.idle.lazy.filter({ !$0.value.isEmpty }).max(by: { $0.key < $1.key })
-            {
-                state.idle[largest.key]!.removeLast()
-                state.idleBytes -= largest.key * MemoryLayout<Float>.stride
+            // The smallest idle block that makes room enough goes, so that a small request does not cost a large block;
+            // the largest where none does.
+            while state.usedBytes + state.idleBytes > state.peakBytes {
+                let excess = state.usedBytes + state.idleBytes - state.peakBytes
+                let sizes = state.idle.lazy.filter { !$0.value.isEmpty }.map(\.key)
+                let enough = sizes.filter { $0 * MemoryLayout<Float>.stride >= excess }.min()
+                guard let size = enough ?? sizes.max() else { break }
+                state.idle[size]!.removeLast()
+                state.idleBytes -= size * MemoryLayout<Float>.stride
             }
             return nil
         }

@@ -44,7 +44,8 @@ struct TrainDeviceCheck: ParsableCommand {
         } reports: { finding in
             if !finding.passed { failures += 1 }
             try? printOutput(
-                "    \(finding.passed ? "ok  " : "FAIL")  \(scientific(finding.error)) of \(scientific(finding.limit)), \(finding.worst)")
+                "    \(finding.passed ? "ok  " : "FAIL")  \(scientific(finding.error)) of \(scientific(finding.limit)), \(finding.worst)"
+            )
         }
         try check.run()
         try printOutput(failures == 0 ? "all agree" : "\(failures) do not agree")

@@ -92,7 +92,7 @@ import Testing
             #expect(read.channels == 3 && read.starts == set.starts && read.places.array == places)
             #expect(read.values.array == values && read.mean == set.mean && read.deviation == set.deviation)
             #expect(LatentSet(source: "two", path: path) == nil)
-            for wrong in [bytes.dropLast(), bytes + [0], bytes.prefix(400)] {
+            for wrong in [Array(bytes.dropLast()), bytes + [0], Array(bytes.prefix(400))] {
                 try Data(wrong).write(to: URL(fileURLWithPath: path))
                 #expect(LatentSet(source: "one", path: path) == nil)
             }

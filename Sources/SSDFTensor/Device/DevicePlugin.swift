@@ -119,7 +119,9 @@ final class DeviceArray: DeviceMemory, @unchecked Sendable {
 
     convenience init<Element: BitwiseCopyable>(_ plugin: DevicePlugin, _ elements: [Element]) {
         self.init(plugin, bytes: elements.count * MemoryLayout<Element>.stride)
-        elements.withUnsafeBytes { if let base = $0.baseAddress, $0.count > 0 { plugin.upload(base, to: address, bytes: bytes) } }
+        elements.withUnsafeBytes {
+            if let base = $0.baseAddress, $0.count > 0 { plugin.upload(base, to: address, bytes: bytes) }
+        }
     }
 
     func pointer<Element>(_ type: Element.Type = Element.self) -> UnsafeMutablePointer<Element> {

@@ -129,10 +129,23 @@ extension CPUBackend {
     package func multiply(
         _ x: Tensor, segments: [Range<Int>], by factors: Tensor, adding a: Tensor?, into y: Tensor
     ) {
+        let columns = x.columns
         for (index, range) in segments.enumerated() {
-            let part = y.viewedRows(range)
-            multiply(x.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row, into: part)
-            if let a { add(a.viewedRows(range), part, scale: 1, broadcast: .same, into: part) }
+            guard let a else {
+                multiply(
+                    x.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row,
+                    into: y.viewedRows(range))
+                continue
+            }
+            // In one pass over memory: a range of rows is copied, and gains its product while it is in cache.
+            parallelRows(range.count, columns: 4 * columns) { part in
+                let first = (range.lowerBound + part.lowerBound) * columns
+                let target = y.pointer + first
+                target.update(from: a.pointer + first, count: part.count * columns)
+                kernels.multiply_add(
+                    x.pointer + first, factors.pointer + index * columns, Int32(SSDF_ROW.rawValue), target,
+                    part.count, columns)
+            }
         }
     }
 

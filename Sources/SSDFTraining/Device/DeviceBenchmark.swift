@@ -20,7 +20,9 @@ package final class DeviceBenchmark {
         func products(_ a: Int, _ b: Int) -> Double { 2 * Double(rows) * Double(a) * Double(b) }
         func line(_ name: String, _ times: (Double, Double), work: Double, _ unit: String) throws {
             func text(_ x: Double) -> String { "\(Double(Int(x * 1000)) / 1000)" }
-            try tell("\(name): \(text(times.0)) ms, \(text(times.1)) ms with gradients, \(text(work / times.0 / 1e9)) \(unit)")
+            try tell(
+                "\(name): \(text(times.0)) ms, \(text(times.1)) ms with gradients, \(text(work / times.0 / 1e9)) \(unit)"
+            )
         }
         for (inputs, outputs) in [(128, 384), (128, 512), (512, 128)] {
             try line(
@@ -32,7 +34,8 @@ package final class DeviceBenchmark {
         try line("add", time([[rows, 128], [rows, 128]]) { $0.add($1[0], $1[1]) }, work: 3 * moved, "TB/s")
         try line("gelu", time([[rows, 512]]) { $0.apply(.geluErf, $1[0]) }, work: 8 * moved, "TB/s")
         try line(
-            "layer norm", time([[rows, 128], [128], [128]]) { $0.layerNorm($1[0], weight: $1[1], bias: $1[2], epsilon: 1e-6) },
+            "layer norm",
+            time([[rows, 128], [128], [128]]) { $0.layerNorm($1[0], weight: $1[1], bias: $1[2], epsilon: 1e-6) },
             work: 2 * moved, "TB/s")
         for (name, items, queries, keys) in [
             ("picture", 128, 201, 201), ("cells", 128, 64, 64), ("cells to picture", 128, 64, 201),
@@ -85,7 +88,8 @@ package final class DeviceBenchmark {
         let features = Self.numbers([rowsOfSet.count, 8])
         let condition = Self.numbers([latents, 201, 128])
         let velocities = Self.numbers([rowsOfSet.count, 8])
-        try step("sparse stage, batch of \(latents), \(rowsOfSet.count / latents) latents each", samples: latents, tell) {
+        try step("sparse stage, batch of \(latents), \(rowsOfSet.count / latents) latents each", samples: latents, tell)
+        {
             source in
             let network = try SparseDiffusionTransformer(source, sparse)
             return { compute in
@@ -151,9 +155,13 @@ package final class DeviceBenchmark {
         func median(_ x: [Double]) -> Double { x.dropFirst(2).sorted()[5] }
         func text(_ x: Double) -> String { "\(Double(Int(x * 100)) / 100)" }
         let rate = Int(1000 * Double(samples) / median(whole))
-        try tell("\(name): \(text(median(whole))) ms a step, \(text(median(issue))) until the loss is known; \(rate) samples/s")
+        try tell(
+            "\(name): \(text(median(whole))) ms a step, \(text(median(issue))) until the loss is known; \(rate) samples/s"
+        )
         try tell("  \(counts.launches) launches, \(counts.uploads) uploads of \(counts.uploaded >> 10) KiB")
-        try tell("  \(counts.downloads) downloads of \(counts.downloaded >> 10) KiB, \(compute.pool.peakBytes >> 20) MiB of tensors")
+        try tell(
+            "  \(counts.downloads) downloads of \(counts.downloaded >> 10) KiB, \(compute.pool.peakBytes >> 20) MiB of tensors"
+        )
         for weight in weights { weight.variable?.reset() }
         compute.pool.trim()
         compute.pool.resetPeak()

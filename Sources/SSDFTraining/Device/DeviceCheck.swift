@@ -217,7 +217,8 @@ package final class DeviceCheck {
         }
         compare("layerNorm plain", [[3, 33, 128]]) { $0.layerNorm($1[0], epsilon: 1e-6) }
         compare("layerNorm by segment", [[300, 96], [4, 96], [4, 96]]) {
-            $0.layerNorm($1[0], weight: $1[1], bias: $1[2], epsilon: 1e-6, segments: [0..<7, 7..<7, 7..<200, 200..<300])
+            $0.layerNorm(
+                $1[0], weight: $1[1], bias: $1[2], epsilon: 1e-6, segments: [0..<7, 7..<7, 7..<200, 200..<300])
         }
         compare("rmsNorm", [[77, 3, 32], [3, 32]]) { $0.rmsNorm($1[0], gamma: $1[1]) }
         compare("rmsNorm wide", [[700, 2, 48], [2, 48]]) { $0.rmsNorm($1[0], gamma: $1[1]) }
@@ -232,7 +233,8 @@ package final class DeviceCheck {
         let whole = AttentionPlan(queries: [0..<201, 201..<265], keys: [0..<201, 201..<265])
         for dimension in [8, 32, 48, 64] {
             compare(
-                "attention own, heads of \(dimension)", [[265, 3, dimension], [265, 3, dimension], [265, 3, dimension]],
+                "attention own, heads of \(dimension)",
+                [[265, 3, dimension], [265, 3, dimension], [265, 3, dimension]],
                 scale: dimension == 32 ? 2 : 1
             ) { $0.attention($1[0], $1[1], $1[2], plan: whole) }
         }

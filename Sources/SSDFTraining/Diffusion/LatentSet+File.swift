@@ -40,7 +40,8 @@ extension LatentSet {
             }
             let at = 512 + 8 * (shapes + 1)
             return (
-                channels, starts, numbers(UInt32.self, at: at, rows), numbers(Float.self, at: at + 4 * rows, rows * channels)
+                channels, starts, numbers(UInt32.self, at: at, rows),
+                numbers(Float.self, at: at + 4 * rows, rows * channels)
             )
         }
         guard let parts = found ?? nil else { return nil }
