@@ -27,7 +27,10 @@ import Testing
             try RandomModel(yaml: small).write(to: "\(shell.folder)/models/small")
         }
         shell.write("field.npy", field)
-        shell.write("autoencoder.yaml", autoencoder)
+        shell.write("autoencoder.yaml", TinyModel.yaml(steps: 3))
+        shell.write("small-model.yaml", TinyModel.yaml(steps: 3))
+        shell.run("mkdir meshes")
+        shell.write("meshes/part.obj", TriangleMesh.machinedPart().objText)
         let result = shell.run(
             """
             set -e
@@ -73,18 +76,6 @@ import Testing
             .replacing("_channels: 128", with: "_channels: 32")
             .replacing("num_blocks: 6", with: "num_blocks: 1").replacing("num_kv_heads: 2", with: "num_kv_heads: 1")
     }
-
-    /// Training that is over after a few steps.
-    private static let autoencoder = """
-        sparse_vae_64:
-          target: models.SparseSDFVAE
-          params: {embed_dim: 4, resolution: 8, model_channels_encoder: 32, num_blocks_encoder: 1, num_heads_encoder: 4,
-                   model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 4, norm_groups: 8,
-                   truncation_voxels: 4, iso_value: 0}
-        training:
-          vae: {steps: 3, batch: 1, learning_rate: 0.001, warmup: 1, weight_decay: 0.01, divergence: 0.001, rotated: 0.5,
-                crop: 0, seed: 1}
-        """
 
     private func expectRuns(_ command: String, in shell: Shell) {
         let result = shell.run("set -e -o pipefail; export SSDF_MODEL_PATH=$PWD/models; " + command)

@@ -121,6 +121,33 @@ import Testing
         #expect(result.status == 0 && result.text == "1\n4\n", "\(result)")
     }
 
+    /// The commands at the head of the built-in model's configuration, stopped and resumed, at its own sizes but for the
+    /// numbers of steps and samples.
+    @Test func builtInModelIsTrainedByItsCommands() {
+        let shell = Shell()
+        let result = shell.run(
+            """
+            set -e
+            config='\(Shell.root)/Fixtures/training/small-model.yaml'
+            sed -E 's/^( +steps:) .*/\\1 2/; s/^( +batch:) .*/\\1 2/; s/^( +group:) .*/\\1 1/; s/^( +shapes:) .*/\\1 3/' \
+                "$config" > small-model.yaml
+            commands=$(grep -E '^#   ssdf-train' "$config" | cut -c 5-)
+            test "$(echo "$commands" | wc -l)" = 3
+            echo "$commands" | while read -r command; do
+                $command --stop-after 0.00001 < /dev/null
+                $command --resume < /dev/null
+            done
+            wc -l < model/training/vae.jsonl
+            wc -l < model/training/dense_dit.jsonl
+            wc -l < model/training/sparse_dit.jsonl
+            cat model/*.safetensors | wc -c
+            ssdf-train evaluate -m model --count 1 | grep -c 'on the true cells'
+            """)
+        #expect(result.status == 0 && result.text.hasPrefix("2\n2\n2\n"), "\(result) \(result.text)")
+        let numbers = result.text.split(separator: "\n").compactMap { Int($0) }
+        #expect(numbers.count == 5 && (10_000_000...12_000_000).contains(numbers[3]) && numbers[4] == 1, "\(result.text)")
+    }
+
     @Test func refusesWhatCannotFit() {
         let shell = Self.shell()
         let result = shell.run(

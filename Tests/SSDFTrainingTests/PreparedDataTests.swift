@@ -181,7 +181,18 @@ private final class Folder {
         let band = try data.band(ofSample: 0, resolution: 64)
         #expect((band.bricks == expected.bricks && band.values.array == expected.values.array) as Bool)
         #expect((band.bricks.allSatisfy { (0..<8).contains($0.x) } && band.bricks.count > 100) as Bool)
-        #expect((band.sharpness.array.contains { $0 > 0 } && band.sharpness.array.allSatisfy { $0 >= 0 }) as Bool)
+        // Edges on the cube's faces are in the volume on both sides, and in the band as far as the cube goes.
+        let sharp = try sharpness(of: volume, mesh: mesh, angle: 30, reach: 4, threads: 1)
+        var (inside, all) = (0.0, 0.0)
+        for brick in 0..<sharp.brickCount {
+            let place = sharp.bricks.pointer[brick]
+            let rows = sharp.offsets.pointer[brick]..<sharp.offsets.pointer[brick + 1]
+            let sum = rows.reduce(0.0) { $0 + Double(sharp.values.pointer[Int($1)]) }
+            all += sum
+            if [place.x, place.y, place.z].allSatisfy({ (0..<8).contains($0) }) { inside += sum }
+        }
+        let found = band.sharpness.array.reduce(0.0) { $0 + Double($1) }
+        #expect(abs(found - inside) < 1e-2 && found > 100 && all > inside + 100, "\(found) of \(inside) of \(all)")
         #expect((try data.cells(ofSample: 0, resolution: 64) == expected.bricks) as Bool)
         #expect(data.largestBand(resolution: 64) == band.bricks.count)
 
