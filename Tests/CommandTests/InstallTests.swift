@@ -89,7 +89,8 @@ import Testing
         let result = shell.run(
             """
             set -e -o pipefail
-            mkdir -p root/proc root/tmp root/bin root/opt 'root/two places'
+            mkdir -p root/proc root/tmp root/bin root/opt root/dev 'root/two places'
+            touch root/dev/null
             tar -C root/opt -xf ssdf.tar.gz
             tar -C 'root/two places' -xf ssdf.tar.gz
             for library in $(ldconfig -p | sed -n 's/.*x86-64) => //p' | grep -E '/(libc|libm|ld-linux-x86-64|libdl|libpthread|librt|libresolv|libutil|libtinfo)[.]so[.0-9]*$')
@@ -114,7 +115,8 @@ import Testing
                 ssdf inspect --strict made.ply
             done
             END
-            unshare -rmpf --mount-proc=root/proc chroot root /bin/bash /tmp/try
+            enter='mount --bind /dev/null root/dev/null && exec chroot root /bin/bash /tmp/try'
+            unshare -rmpf --mount-proc=root/proc bash -c "$enter"
             """)
         #expect(result.status == 0, "\(result.text) \(result)")
         // What is loaded by name when it is first wanted was found, too.
