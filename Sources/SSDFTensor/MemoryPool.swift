@@ -17,6 +17,7 @@ package final class MemoryPool: Sendable {
 
     private let state = Mutex(State())
 
+    /// A pool without memory.
     package init() {}
 
     /// Bytes of the storage that tensors hold now.
@@ -125,6 +126,7 @@ package final class Storage: @unchecked Sendable {
         pool = nil
     }
 
+    /// The first number.
     package var pointer: UnsafeMutablePointer<Float> { block.buffer.pointer }
 
     /// What `make` makes from the contents, kept until they change.

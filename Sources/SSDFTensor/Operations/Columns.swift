@@ -127,6 +127,7 @@ private final class SplitGradients {
 }
 
 extension CPUBackend {
+    /// See `Backend`.
     package func copyColumns(from x: Tensor, at source: Int, to y: Tensor, at target: Int, count: Int) {
         let (from, to) = (x.columns, y.columns)
         parallelRows(x.rows, columns: count) { range in

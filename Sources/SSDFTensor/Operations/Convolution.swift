@@ -29,6 +29,7 @@ extension Compute {
 /// broadcast number at a time, and keeps output rows in registers over the depth of a tap. Nothing is gathered or
 /// scattered, and taps without a neighbour cost nothing.
 extension CPUBackend {
+    /// See `Backend`.
     package func convolve(_ x: Tensor, kernel: Tensor, bias: Tensor?, map: KernelMap, into y: Tensor) {
         let (depth, columns) = (kernel.shape[1], kernel.shape[2])
         let packed = packTaps(kernel, transposed: false)

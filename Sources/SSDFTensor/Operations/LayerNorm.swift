@@ -48,6 +48,7 @@ extension Compute {
 }
 
 extension CPUBackend {
+    /// See `Backend`.
     package func layerNorm(_ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, into y: Tensor) {
         let columns = x.columns
         parallelRows(x.rows, columns: columns) { range in

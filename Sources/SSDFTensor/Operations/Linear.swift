@@ -58,6 +58,7 @@ struct ProductTiles {
 }
 
 extension CPUBackend {
+    /// See `Backend`.
     package func linear(_ x: Tensor, weight: Tensor, bias: Tensor?, into y: Tensor) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         let rows = x.count / inputs

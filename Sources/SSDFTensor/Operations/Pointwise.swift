@@ -20,6 +20,7 @@ extension Compute {
 }
 
 extension CPUBackend {
+    /// See `Backend`.
     package func apply(_ function: PointwiseFunction, _ x: Tensor, into y: Tensor) {
         parallelRows(x.count, columns: 1) { range in
             kernels.apply(

@@ -31,6 +31,7 @@ extension Compute {
 }
 
 extension CPUBackend {
+    /// See `Backend`.
     package func pooledActivation(
         _ values: UnsafeBufferPointer<Float>, starts: UnsafeBufferPointer<Int32>,
         layer: (scale: Tensor, shift: Tensor), normed: (scale: [Float], shift: [Float]), function: PointwiseFunction,

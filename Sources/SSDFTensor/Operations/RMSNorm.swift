@@ -20,6 +20,7 @@ extension Compute {
 }
 
 extension CPUBackend {
+    /// See `Backend`.
     package func rmsNorm(_ x: Tensor, gamma: Tensor, into y: Tensor) {
         let (heads, dimension) = (gamma.shape[0], gamma.shape[1])
         let width = heads * dimension

@@ -7,8 +7,10 @@ package struct ConvolutionHead: Sendable {
     package var weight: Tensor
     /// `[O]`
     package var bias: Tensor
+    /// f.
     package var function: PointwiseFunction
 
+    /// A layer of these parameters.
     package init(weight: Tensor, bias: Tensor, function: PointwiseFunction) {
         self.weight = weight
         self.bias = bias
@@ -74,6 +76,7 @@ private func reaches(child: Int, tap: Int) -> Bool {
 }
 
 extension CPUBackend {
+    /// See `Backend`.
     package func convolveSubdivided(
         _ x: Tensor, kernel: Tensor, bias: Tensor, map: KernelMap, function: PointwiseFunction,
         head: ConvolutionHead?, into y: Tensor
