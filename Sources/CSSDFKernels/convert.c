@@ -137,13 +137,44 @@ void ssdf_bf16_to_f32(const void *in, float *out, size_t n) {
     }
 }
 
-void ssdf_f32_to_bf16(const float *in, void *out, size_t n) {
-    char *bytes = out;
+__attribute__((always_inline)) static inline void narrow_bf16(const float *in, char *out, size_t n) {
     for (size_t i = 0; i < n; i++) {
         uint32_t bits = bits_of(in[i]);
         uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
         uint32_t quiet = bits >> 16 | 0x40; // a NaN whose payload lies in the lower half must not become infinite
         uint16_t h = (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded);
-        memcpy(bytes + 2 * i, &h, 2);
+        memcpy(out + 2 * i, &h, 2);
     }
 }
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f,avx512bw,avx512vl"))) static void f32_to_bf16_avx512(const float *in, char *out,
+                                                                                     size_t n) {
+    const __m512i half = _mm512_set1_epi32(0x7fff), one = _mm512_set1_epi32(1), still = _mm512_set1_epi32(0x40);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m512 x = _mm512_loadu_ps(in + i);
+        __m512i bits = _mm512_castps_si512(x), high = _mm512_srli_epi32(bits, 16);
+        __m512i sum = _mm512_add_epi32(_mm512_add_epi32(bits, half), _mm512_and_si512(high, one));
+        __m512i rounded = _mm512_mask_or_epi32(_mm512_srli_epi32(sum, 16), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), high,
+                                               still);
+        _mm256_storeu_si256((__m256i *)(void *)(out + 2 * i), _mm512_cvtepi32_epi16(rounded));
+    }
+    narrow_bf16(in + i, out + 2 * i, n - i);
+}
+
+__attribute__((target("avx2"))) static void f32_to_bf16_avx2(const float *in, char *out, size_t n) {
+    narrow_bf16(in, out, n);
+}
+#endif
+
+void ssdf_f32_to_bf16_with(int isa, const float *in, void *out, size_t n) {
+#if defined(__x86_64__)
+    if (isa >= SSDF_ISA_AVX512) return f32_to_bf16_avx512(in, out, n);
+    if (isa >= SSDF_ISA_AVX2) return f32_to_bf16_avx2(in, out, n);
+#endif
+    (void)isa;
+    narrow_bf16(in, out, n);
+}
+
+void ssdf_f32_to_bf16(const float *in, void *out, size_t n) { ssdf_f32_to_bf16_with(ssdf_isa(), in, out, n); }

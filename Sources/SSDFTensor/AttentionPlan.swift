@@ -30,6 +30,7 @@ package final class AttentionPlan: Sendable {
     package let queryCount: Int
     /// Number of keys.
     package let keyCount: Int
+    let deviceForm = DeviceForm()
 
     /// - Parameters:
     ///   - segments: their query ranges hold every query exactly once.

@@ -39,6 +39,37 @@ import Testing
         }
     }
 
+    @Test func narrowsToTheNearestBrainFloat() {
+        var values: [Float] = [
+            .infinity, -.infinity, .nan, .greatestFiniteMagnitude, 1e-40, -0.0, Float(bitPattern: 0x7f80_0001),
+        ]
+        for bits in stride(from: UInt32(0), to: 0x7f80, by: 7) {
+            let (low, high) = (Float(bitPattern: bits << 16), Float(bitPattern: (bits << 16) + 0x8000))
+            values += [low, high.nextDown, high, high.nextUp, -high]
+        }
+        for isa in 0...ssdf_isa() {
+            var narrow = [UInt16](repeating: 0, count: values.count)
+            ssdf_f32_to_bf16_with(isa, values, &narrow, values.count)
+            for (value, half) in zip(values, narrow) {
+                let back = Float(bitPattern: UInt32(half) << 16)
+                let (below, above) = (
+                    Float(bitPattern: value.bitPattern & 0xffff_0000),
+                    Float(bitPattern: (value.bitPattern | 0xffff) &+ 1)
+                )
+                // The nearer of the two neighbours; the even one in the middle.
+                let down = Double(value.magnitude) - Double(below.magnitude),
+                    up = Double(above.magnitude) - Double(value.magnitude)
+                let isEven = below.bitPattern >> 16 & 1 == 0
+                let expected = value.bitPattern & 0xffff == 0 || down < up || (down == up && isEven) ? below : above
+                let same =
+                    value.isNaN
+                    ? back.isNaN : !value.isFinite || above.isInfinite ? true : back.bitPattern == expected.bitPattern
+                if !same { Issue.record("isa \(isa): \(value) became \(back), not \(expected)") }
+                if value.isInfinite { #expect(back == value) }
+            }
+        }
+    }
+
     @Test func handlesEveryLengthAndAlignment() {
         for count in 0...65 {
             for shift in 0..<2 {

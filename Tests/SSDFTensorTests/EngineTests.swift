@@ -128,6 +128,43 @@ import Testing
         }
     }
 
+    /// A matrix packed from its columns is the same as one packed from its rows.
+    @Test(arguments: [0, 1, 2].filter { $0 <= ssdf_processor_isa() }) func packing(_ set: Int32) {
+        let kernels = ssdf_neural_kernels(set).pointee
+        for (depth, columns) in [(1, 1), (5, 16), (130, 33), (64, 64), (17, 100), (300, 48), (16, 7)] {
+            let b = randomTensor([depth, columns], seed: 2).array
+            var transposed = b
+            for row in 0..<depth {
+                for column in 0..<columns { transposed[column * depth + row] = b[row * columns + column] }
+            }
+            let size = kernels.packed_count(depth, columns)
+            var (rows, across) = ([Float](repeating: 7, count: size + 1), [Float](repeating: 7, count: size + 1))
+            kernels.pack(b, columns, 1, depth, columns, &rows)
+            kernels.pack(transposed, 1, depth, depth, columns, &across)
+            #expect(rows == across && rows[size] == 7, "\(depth) × \(columns)")
+            #expect(rows.reduce(0, +) != 0)
+        }
+    }
+
+    @Test(arguments: sets) func norms(_ set: Int32) {
+        let (scalar, vector) = (ssdf_neural_kernels(0).pointee, ssdf_neural_kernels(set).pointee)
+        for (rows, columns) in [(1, 1), (3, 16), (4, 17), (9, 64), (6, 130)] {
+            let (x, dy) = (randomTensor([rows, columns], seed: 1).array, randomTensor([rows, columns], seed: 2).array)
+            let (weight, bias) = (randomTensor([columns], seed: 3).array, randomTensor([columns], seed: 4).array)
+            func run(_ kernels: ssdf_neural_kernels) -> [[Float]] {
+                var (y, dx, dRMS) = (x, x, x)
+                var (dWeight, dBias, dGamma) = (bias, bias, weight)
+                kernels.layer_norm(x, weight, bias, 1e-5, &y, rows, columns)
+                kernels.layer_norm_gradient(x, weight, dy, 1e-5, &dx, &dWeight, &dBias, rows, columns)
+                var rms = x
+                kernels.rms_norm(x, weight, &rms, rows, 1, columns)
+                kernels.rms_norm_gradient(x, weight, dy, &dRMS, &dGamma, rows, 1, columns)
+                return [y, dx, dWeight, dBias, rms, dRMS, dGamma]
+            }
+            for (a, b) in zip(run(scalar), run(vector)) { #expect(near(a, b, 2e-4), "\(rows) × \(columns)") }
+        }
+    }
+
     @Test(arguments: sets) func attention(_ set: Int32) {
         func run(_ set: Int32) -> [[Float]] {
             let backend = CPUBackend(threads: 1, precision: .f32, pool: MemoryPool(), instructionSet: set)
@@ -196,7 +233,65 @@ import Testing
     }
 }
 
+/// Layers that run tile by tile when nothing is recorded.
+@Suite struct FeedForwardTests {
+    private func layers(_ rows: Int, _ inputs: Int, _ hidden: Int) -> (Tensor, LayerWeights, LayerWeights) {
+        (
+            randomTensor([rows, inputs], seed: 1),
+            LayerWeights(weight: randomTensor([hidden, inputs], seed: 2), bias: randomTensor([hidden], seed: 3)),
+            LayerWeights(weight: randomTensor([inputs, hidden], seed: 4), bias: randomTensor([inputs], seed: 5))
+        )
+    }
+
+    private func error(_ a: Tensor, _ b: Tensor) -> Double {
+        var (difference, norm) = (0.0, 0.0)
+        for (a, b) in zip(a.elements, b.elements) {
+            difference += Double((a - b) * (a - b))
+            norm += Double(b * b)
+        }
+        return (difference / norm).squareRoot()
+    }
+
+    private func oneByOne(_ x: Tensor, _ expand: LayerWeights, _ contract: LayerWeights, _ compute: Compute) -> Tensor {
+        let hidden = compute.apply(.geluTanh, compute.linear(x, expand.weight, bias: expand.bias))
+        return compute.linear(hidden, contract.weight, bias: contract.bias)
+    }
+
+    /// Tiles and hidden channels that do not come out even.
+    @Test(arguments: [(1100, 40, 1400), (2000, 64, 96), (5, 16, 64)])
+    func equalsItsLayers(rows: Int, inputs: Int, hidden: Int) {
+        let (x, expand, contract) = layers(rows, inputs, hidden)
+        let compute = Compute(threads: 2)
+        let whole = compute.feedForward(x, expand: expand, .geluTanh, contract: contract)
+        #expect(whole.array == oneByOne(x, expand, contract, compute).array)
+        #expect(whole.array == Compute(threads: 5).feedForward(x, expand: expand, .geluTanh, contract: contract).array)
+    }
+
+    /// Each product is rounded once more: errors add up.
+    @Test func brainFloatStaysNearItsLayers() {
+        let (x, expand, contract) = layers(1100, 40, 2600)
+        let exact = Compute(threads: 2).feedForward(x, expand: expand, .geluTanh, contract: contract)
+        let rough = Compute(threads: 2, precision: .bf16).feedForward(x, expand: expand, .geluTanh, contract: contract)
+        #expect(error(rough, exact) < 8e-3 && error(rough, exact) > 1e-5, "error \(error(rough, exact))")
+        let again = Compute(threads: 3, precision: .bf16).feedForward(x, expand: expand, .geluTanh, contract: contract)
+        #expect(again.array == rough.array)
+    }
+}
+
 @Suite struct PrecisionTests {
+    /// A deep product is cut into parts, whose sums are added.
+    @Test func brainFloatProductOfManyInputs() {
+        let (x, weight, bias) = (
+            randomTensor([270, 2500], seed: 1), randomTensor([48, 2500], seed: 2), randomTensor([48], seed: 3)
+        )
+        let exact = Compute(threads: 2).linear(x, weight, bias: bias)
+        let rough = Compute(threads: 2, precision: .bf16).linear(x, weight, bias: bias)
+        let difference = zip(rough.elements, exact.elements).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+        let norm = exact.elements.reduce(0.0) { $0 + Double($1 * $1) }
+        let error = (difference / norm).squareRoot()
+        #expect(error < 5e-3 && error > 1e-5, "error \(error)")
+    }
+
     /// bf16 keeps 8 bits: relative error of a product of n random terms about 2⁻⁹·√2, well under 1e-2.
     @Test func brainFloatProduct() {
         let (x, weight, bias) = (

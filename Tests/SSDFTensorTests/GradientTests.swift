@@ -39,6 +39,14 @@ import Testing
         expectGradients(of: [a]) { $0.sum($1[0], scale: 0.25) }
     }
 
+    @Test func productsBySegment() {
+        let (a, b) = (randomTensor([11, 7], seed: 1), randomTensor([11, 7], seed: 2))
+        let rows = randomTensor([3, 7], seed: 3)
+        expectGradients(of: [a, b, rows]) {
+            $0.add($1[0], $1[1], times: $1[2], segments: [0..<4, 4..<4, 4..<11])
+        }
+    }
+
     /// A tensor used twice gets both gradients, and the second does not spoil the first.
     @Test func sharedOperands() {
         let a = randomTensor([5, 6], seed: 1)

@@ -20,6 +20,7 @@ void ssdf_f32_to_bf16(const float *_Nonnull in, void *_Nonnull out, size_t n);
 // The same with a body of the caller's choice (see ssdf_isa), for tests.
 void ssdf_f16_to_f32_with(int isa, const void *_Nonnull in, float *_Nonnull out, size_t n);
 void ssdf_f32_to_f16_with(int isa, const float *_Nonnull in, void *_Nonnull out, size_t n);
+void ssdf_f32_to_bf16_with(int isa, const float *_Nonnull in, void *_Nonnull out, size_t n);
 
 #ifdef __cplusplus
 }

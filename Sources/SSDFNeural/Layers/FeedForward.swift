@@ -16,6 +16,8 @@ package struct FeedForward: Sendable {
 
     /// `[..., C]` → `[..., C]`
     package func callAsFunction(_ x: Tensor, _ compute: Compute) -> Tensor {
-        contract(compute.apply(.geluTanh, expand(x, compute)), compute)
+        compute.feedForward(
+            x, expand: LayerWeights(weight: expand.weight.value, bias: expand.bias?.value), .geluTanh,
+            contract: LayerWeights(weight: contract.weight.value, bias: contract.bias?.value))
     }
 }

@@ -56,7 +56,6 @@ extension CPUBackend {
     /// Query rows of a chunk: their state stays in the second cache level.
     private static let chunkRows = 512
 
-    /// See `Backend`.
     package func attention(
         _ q: Tensor, _ k: Tensor, _ v: Tensor, plan: AttentionPlan, into y: Tensor, logSum: Tensor?
     ) {
@@ -87,7 +86,6 @@ extension CPUBackend {
         }
     }
 
-    /// See `Backend`.
     package func attentionGradients(
         _ q: Tensor, _ k: Tensor, _ v: Tensor, plan: AttentionPlan, y: Tensor, logSum: Tensor, dy: Tensor,
         dq: Tensor, dk: Tensor, dv: Tensor

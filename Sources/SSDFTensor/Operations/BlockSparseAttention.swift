@@ -93,7 +93,6 @@ extension Compute {
 }
 
 extension CPUBackend {
-    /// See `Backend`.
     package func blockSparseAttention(
         _ operands: BlockSparseOperands, plan: BlockSparsePlan, into y: Tensor, trace: BlockSparseTrace,
         scores: Tensor?

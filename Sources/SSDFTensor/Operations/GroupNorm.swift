@@ -44,7 +44,6 @@ extension Compute {
 }
 
 extension CPUBackend {
-    /// See `Backend`.
     package func groupNorm(
         _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float, into y: Tensor
     ) -> GroupStatistics {

@@ -58,15 +58,10 @@ struct ProductTiles {
 }
 
 extension CPUBackend {
-    /// See `Backend`.
     package func linear(_ x: Tensor, weight: Tensor, bias: Tensor?, into y: Tensor) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         let rows = x.count / inputs
-        if usesBrainFloat {
-            linearBrainFloat(x, weight: weight, rows: rows, into: y)
-            if let bias { add(y, bias, scale: 1, broadcast: .row, into: y) }
-            return
-        }
+        if usesBrainFloat { return linearBrainFloat(x, weight: weight, bias: bias, rows: rows, into: y) }
         if hasWideKernels {
             multiplyPacked(x.pointer, rows: rows, weight, transposed: true, start: bias, into: y.pointer)
             return
@@ -78,22 +73,43 @@ extension CPUBackend {
     }
 
     /// The forward product in bf16. Gradients are f32 at every precision.
-    private func linearBrainFloat(_ x: Tensor, weight: Tensor, rows: Int, into y: Tensor) {
+    private func linearBrainFloat(_ x: Tensor, weight: Tensor, bias: Tensor?, rows: Int, into y: Tensor) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        let product = weight.storage.derived { BrainFloatProduct(weight) }
-        let tile = BrainFloatProduct.tileRows
+        let layer = weight.storage.derived { BrainFloatLayer(weight) }
+        let tile = BrainFloatLayer.tileRows
         let tiles = (rows + tile - 1) / tile
-        // Two bf16 numbers in the room of a float.
-        let size = (tile * inputs + 1) / 2
+        // Two bf16 numbers in the room of a float; sums of the parts after the first.
+        let depth = layer.parts.map(\.inputs).max() ?? 0
+        let narrow = (tile * depth / 2 + 63) / 64 * 64
+        let size = narrow + (layer.parts.count > 1 ? tile * outputs : 0)
         let memory = scratch(min(threads, max(tiles, 1)) * size)
         parallel(tiles) { worker, range in
+            let own = memory.pointer + worker * size
+            let rounded = UnsafeMutableRawPointer(own).assumingMemoryBound(to: UInt16.self)
             for index in range {
                 let first = index * tile
-                let rounded = UnsafeMutableRawPointer(memory.pointer + worker * size)
-                    .assumingMemoryBound(to: UInt16.self)
-                product.multiply(
-                    rows: min(tile, rows - first), x.pointer + first * inputs, rounded: rounded,
-                    into: y.pointer + first * outputs)
+                let count = min(tile, rows - first)
+                let target = y.pointer + first * outputs
+                var column = 0
+                for part in layer.parts {
+                    let from = x.pointer + first * inputs + column
+                    if part.inputs == inputs {
+                        ssdf_f32_to_bf16(from, rounded, count * inputs)
+                    } else {
+                        for row in 0..<count {
+                            ssdf_f32_to_bf16(from + row * inputs, rounded + row * part.inputs, part.inputs)
+                        }
+                    }
+                    let isFirst = column == 0
+                    part.multiply(
+                        rows: count, rounded, bias: isFirst ? bias.map { UnsafePointer($0.pointer) } : nil,
+                        into: UnsafeMutableRawPointer(isFirst ? target : own + narrow))
+                    if !isFirst {
+                        kernels.add(
+                            target, own + narrow, 1, Int32(SSDF_SAME.rawValue), target, 1, count * outputs)
+                    }
+                    column += part.inputs
+                }
             }
         }
     }
@@ -125,46 +141,64 @@ extension CPUBackend {
         _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, transposed: Bool, start: Tensor?,
         into y: UnsafeMutablePointer<Float>
     ) {
-        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        let (depth, columns) = transposed ? (inputs, outputs) : (outputs, inputs)
-        let panel = kernels.panel
-        // Panels are packed and multiplied one by one: a range of columns is a matrix of its own.
+        let matrix = packed(weight, transposed: transposed)
+        let (depth, columns, panel) = (matrix.depth, matrix.columns, kernels.panel)
         let strips = (columns + panel - 1) / panel
-        let stripSize = kernels.packed_count(depth, panel)
-        let packed = scratch(strips * stripSize)
-        parallel(strips) { _, range in
-            for strip in range {
-                let first = strip * panel
-                kernels.pack(
-                    weight.pointer + (transposed ? first * inputs : first), transposed ? 1 : inputs,
-                    transposed ? inputs : 1, depth, min(panel, columns - first), packed.pointer + strip * stripSize)
-            }
-        }
         let tile = rows >= 4096 ? 192 : 96
         let tiles = (rows + tile - 1) / tile
         // Few rows: strips are shared out as well.
         let parts = tiles >= 24 ? 1 : min(strips, max(1, 24 / max(tiles, 1)))
+        // Reading a tensor's address counts a reference to memory that all threads share: never in a loop over rows.
+        let bias = start?.pointer
         parallel(tiles * parts) { _, range in
             for unit in range {
                 let (first, part) = (unit / parts * tile, unit % parts)
                 let count = min(tile, rows - first)
-                for strip in strips * part / parts..<strips * (part + 1) / parts {
-                    let column = strip * panel
-                    let width = min(panel, columns - column)
-                    for row in first..<first + count {
-                        let target = y + row * columns + column
-                        if let start {
-                            target.update(from: start.pointer + column, count: width)
-                        } else {
-                            target.update(repeating: 0, count: width)
-                        }
-                    }
-                    kernels.product_rows(
-                        x + first * depth, nil, depth, packed.pointer + strip * stripSize, depth, width,
-                        y + first * columns + column, nil, columns, count)
-                }
+                let range = strips * part / parts * panel..<min(strips * (part + 1) / parts * panel, columns)
+                let target = y + first * columns + range.lowerBound
+                fill(target, stride: columns, rows: count, columns: range, with: bias)
+                matrix.multiply(
+                    x + first * depth, stride: depth, rows: count, columns: range, depth: 0..<depth, into: target,
+                    stride: columns)
             }
         }
+        withExtendedLifetime(start) {}
+    }
+
+    /// Columns `range` of a row, or zeros, in every row of a tile that begins at the first of these columns.
+    func fill(
+        _ target: UnsafeMutablePointer<Float>, stride: Int, rows: Int, columns range: Range<Int>,
+        with row: UnsafePointer<Float>?
+    ) {
+        for index in 0..<rows {
+            if let row {
+                (target + index * stride).update(from: row + range.lowerBound, count: range.count)
+            } else {
+                (target + index * stride).update(repeating: 0, count: range.count)
+            }
+        }
+    }
+
+    /// A weight laid out for the product kernel: x·Wᵀ (`transposed`) or x·W.
+    func packed(_ weight: Tensor, transposed: Bool) -> PackedMatrix {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        let (depth, columns) = transposed ? (inputs, outputs) : (outputs, inputs)
+        let kernels = kernels
+        let panel = kernels.panel
+        // Panels are packed and multiplied one by one: a range of columns is a matrix of its own.
+        let strips = (columns + panel - 1) / panel
+        let memory = scratch(strips * kernels.packed_count(depth, panel))
+        let matrix = PackedMatrix(kernels: kernels, depth: depth, columns: columns, memory: memory)
+        let (values, target, stripSize) = (weight.pointer, memory.pointer, matrix.stripSize)
+        parallel(strips) { _, range in
+            for strip in range {
+                let first = strip * panel
+                kernels.pack(
+                    values + (transposed ? first * inputs : first), transposed ? 1 : inputs,
+                    transposed ? inputs : 1, depth, min(panel, columns - first), target + strip * stripSize)
+            }
+        }
+        return matrix
     }
 
     /// c = a·b or c += a·b over tiles, in parallel.
@@ -175,7 +209,8 @@ extension CPUBackend {
     ) {
         let tiles = ProductTiles(m: m, n: n, k: k)
         let count = tiles.rowTiles * tiles.columnTiles
-        let partials = tiles.parts > 1 ? scratch((tiles.parts - 1) * m * n) : nil
+        let storage = tiles.parts > 1 ? scratch((tiles.parts - 1) * m * n) : nil
+        let partials = storage?.pointer
         parallel(count * tiles.parts) { _, range in
             for unit in range {
                 let (part, tile) = (unit / count, unit % count)
@@ -183,7 +218,7 @@ extension CPUBackend {
                 let column = tile % tiles.columnTiles * tiles.columnTile
                 let first = part * tiles.partDepth
                 // Part 0 goes straight to the result; the others wait to be added in order.
-                let target = part == 0 ? c : partials!.pointer + (part - 1) * m * n
+                let target = part == 0 ? c : partials! + (part - 1) * m * n
                 let stride = part == 0 ? ldc : n
                 product.multiply(
                     m: min(tiles.rowTile, m - row), n: min(tiles.columnTile, n - column),
@@ -198,18 +233,53 @@ extension CPUBackend {
         parallelRows(m, columns: n * tiles.parts) { range in
             for part in 0..<tiles.parts - 1 {
                 for row in range {
-                    let from = partials.pointer + (part * m + row) * n
+                    let from = partials + (part * m + row) * n
                     kernels.add(c + row * ldc, from, 1, Int32(SSDF_SAME.rawValue), c + row * ldc, 1, n)
                 }
             }
         }
+        withExtendedLifetime(storage) {}
     }
 
     /// Every row of y becomes a copy of `row`.
     func fillRows(_ y: Tensor, rows: Int, with row: Tensor) {
         let columns = row.count
+        let (target, from) = (y.pointer, row.pointer)
         parallelRows(rows, columns: columns) { range in
-            for index in range { (y.pointer + index * columns).update(from: row.pointer, count: columns) }
+            for index in range { (target + index * columns).update(from: from, count: columns) }
+        }
+    }
+}
+
+/// A matrix `[depth, columns]` in the layout of the product kernel, panel by panel.
+struct PackedMatrix: @unchecked Sendable {
+    let kernels: ssdf_neural_kernels
+    let depth: Int
+    let columns: Int
+    let memory: Storage
+
+    /// Floats of a panel.
+    var stripSize: Int { kernels.packed_count(depth, kernels.panel) }
+
+    /// y += x·B over a range of columns and of the depth, for rows of x that begin at the first of that depth.
+    /// - Parameters:
+    ///   - range: begins at a panel's first column, and ends there or with the matrix.
+    ///   - y: the first column of the range.
+    func multiply(
+        _ x: UnsafePointer<Float>, stride: Int, rows: Int, columns range: Range<Int>, depth part: Range<Int>,
+        into y: UnsafeMutablePointer<Float>, stride target: Int
+    ) {
+        let panel = kernels.panel
+        let (memory, stripSize) = (memory.pointer, stripSize)
+        assert(range.lowerBound % panel == 0)
+        for column in Swift.stride(from: range.lowerBound, to: range.upperBound, by: panel) {
+            let width = min(panel, columns - column)
+            // The last panel may have fewer vectors of columns.
+            let vectors = kernels.packed_count(1, width)
+            kernels.product_rows(
+                x, nil, stride, memory + column / panel * stripSize + part.lowerBound * vectors, part.count,
+                width,
+                y + column - range.lowerBound, nil, target, rows)
         }
     }
 }

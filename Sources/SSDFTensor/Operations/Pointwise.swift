@@ -20,7 +20,6 @@ extension Compute {
 }
 
 extension CPUBackend {
-    /// See `Backend`.
     package func apply(_ function: PointwiseFunction, _ x: Tensor, into y: Tensor) {
         parallelRows(x.count, columns: 1) { range in
             kernels.apply(

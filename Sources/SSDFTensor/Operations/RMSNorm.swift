@@ -20,7 +20,6 @@ extension Compute {
 }
 
 extension CPUBackend {
-    /// See `Backend`.
     package func rmsNorm(_ x: Tensor, gamma: Tensor, into y: Tensor) {
         let (heads, dimension) = (gamma.shape[0], gamma.shape[1])
         let width = heads * dimension
@@ -49,10 +48,11 @@ extension CPUBackend {
                     min(size, tokens - block * size) * heads, heads, dimension)
             }
         }
+        let (sums, target) = (partial.pointer, dGamma.pointer)
         for index in 0..<width {
             var total = 0.0
-            for block in 0..<blocks { total += Double(partial.pointer[block * width + index]) }
-            dGamma.pointer[index] = Float(total)
+            for block in 0..<blocks { total += Double(sums[block * width + index]) }
+            target[index] = Float(total)
         }
     }
 }

@@ -35,6 +35,8 @@ package final class RowMap: Sendable {
     }
 
     private let cached = Mutex<Members?>(nil)
+    let deviceForm = DeviceForm()
+    let deviceMembers = DeviceForm()
 
     /// - Precondition: every index is in 0 ..< targets.
     package init(_ index: consuming Buffer<Int32>, targets: Int) {
@@ -61,9 +63,9 @@ package final class RowMap: Sendable {
     /// 1/(members + extra) of each target; extra is what else the divisor counts.
     package func inverseCounts(extra: Int) -> Tensor {
         let weights = Tensor(repeating: 0, shape: [targets])
-        let starts = members.starts.pointer
+        let (starts, written) = (members.starts.pointer, weights.pointer)
         for target in 0..<targets {
-            weights.pointer[target] = 1 / Float(Int(starts[target + 1] - starts[target]) + extra)
+            written[target] = 1 / Float(Int(starts[target + 1] - starts[target]) + extra)
         }
         return weights
     }
@@ -120,7 +122,6 @@ extension Compute {
 }
 
 extension CPUBackend {
-    /// See `Backend`.
     package func gather(_ x: Tensor, _ map: RowMap, into y: Tensor) {
         let columns = x.columns
         parallelRows(map.count, columns: columns) { range in

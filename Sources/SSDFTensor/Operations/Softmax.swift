@@ -15,7 +15,6 @@ extension Compute {
 }
 
 extension CPUBackend {
-    /// See `Backend`.
     package func softmax(_ x: Tensor, into y: Tensor) {
         let columns = x.shape.last ?? 1
         parallelRows(x.count / max(columns, 1), columns: columns) { range in

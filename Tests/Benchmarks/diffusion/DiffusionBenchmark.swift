@@ -13,12 +13,14 @@ import SSDFVolume
 /// tools read it: JSON on standard output.
 ///
 ///     diffusion-benchmark --model FOLDER       writes that model, random weights in half precision
-///     diffusion-benchmark FOLDER [--tokens N] [--precision f32|bf16] [--threads N] [--mesh FILE]
+///     diffusion-benchmark FOLDER [--tokens N] [--precision f32|bf16] [--threads N] [--blocks N] [--mesh FILE]
 @main struct DiffusionBenchmark {
     var folder = ""
     var tokens = 10_000
     var precision = Precision.f32
     var threads = availableProcessors()
+    /// Fewer blocks than the model has: for looking at where time goes.
+    var blocks: Int?
     var mesh = SharedData.mesh("armadillo.obj")
 
     static func main() throws {
@@ -32,6 +34,7 @@ import SSDFVolume
             case "--tokens": benchmark.tokens = arguments.next().flatMap { Int($0) } ?? 10_000
             case "--precision": benchmark.precision = arguments.next().flatMap { Precision(rawValue: $0) } ?? .f32
             case "--threads": benchmark.threads = arguments.next().flatMap { Int($0) } ?? 1
+            case "--blocks": benchmark.blocks = arguments.next().flatMap { Int($0) }
             case "--mesh": benchmark.mesh = arguments.next()
             default: benchmark.folder = argument
             }
@@ -43,7 +46,7 @@ import SSDFVolume
     private static func usage() {
         let text = """
             usage: diffusion-benchmark --model FOLDER
-                   diffusion-benchmark FOLDER [--tokens N] [--precision f32|bf16] [--threads N] [--mesh FILE]
+                   diffusion-benchmark FOLDER [--tokens N] [--precision f32|bf16] [--threads N] [--blocks N] [--mesh FILE]
 
             """
         FileHandle.standardError.write(Data(text.utf8))
@@ -54,7 +57,8 @@ import SSDFVolume
         let coordinates = try cells(of: loadMesh(path: mesh, threads: threads).mesh)
         let model = try ModelDirectory(path: folder)
         let weights = try model.open("sparse_dit_512")
-        guard case .sparseDiT(let config) = weights.config else { return }
+        guard case .sparseDiT(var config) = weights.config else { return }
+        if let blocks { config.numBlocks = min(blocks, config.numBlocks) }
         let network = try SparseDiffusionTransformer(ParameterSource(weights), .init(config))
         let compute = Compute(threads: threads, precision: precision)
         let x = SparseTensor(features: noise([tokens, config.inChannels], stream: 1), coordinates: coordinates)
@@ -122,12 +126,5 @@ import SSDFVolume
         GaussianNoise(seed: 1, stream: stream).fill(
             UnsafeMutableBufferPointer(start: x.pointer, count: x.count), threads: threads)
         return x
-    }
-
-    /// The most memory that the process had at one time, in bytes.
-    private func peakMemory() -> Int {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return usage.ru_maxrss << 10
     }
 }
