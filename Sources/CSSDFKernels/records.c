@@ -62,12 +62,6 @@ size_t ssdf_gather_triangles(const uint8_t *source, size_t count, size_t stride,
     return i;
 }
 
-uint32_t ssdf_largest_u32(const uint32_t *values, size_t count, uint32_t start) {
-    uint32_t largest = start;
-    for (size_t i = 0; i < count; i++) largest = values[i] > largest ? values[i] : largest;
-    return largest;
-}
-
 void ssdf_scatter_triangles(const uint32_t *triangles, size_t count, uint8_t *out) {
     for (size_t i = 0; i < count; i++, triangles += 3, out += 13) {
         out[0] = 3;

@@ -3,10 +3,12 @@ import SSDFTensor
 
 /// A trained tensor of a layer, under its name in the state dictionary.
 package final class Parameter: Sendable {
+    /// Its name in the state dictionary.
     package let name: String
     /// The values, with a variable that gathers their gradient.
     package let value: Tensor
 
+    /// A tensor that is to be trained, without a gradient yet.
     package init(name: String, value: Tensor) {
         self.name = name
         var value = value
@@ -24,12 +26,16 @@ package final class Parameter: Sendable {
 package struct ParameterSource {
     /// The parameters handed out so far, for optimisers and for reports.
     package final class Registry {
+        /// In the order in which layers asked for them.
         package private(set) var parameters: [Parameter] = []
         fileprivate func add(_ parameter: Parameter) { parameters.append(parameter) }
+        /// Nothing handed out yet.
         package init() {}
     }
 
+    /// The names that lead here, with dots between; empty at the top.
     package let prefix: String
+    /// Where what is handed out is noted, shared by all sources below one.
     package let registry: Registry
     private let fetch: (_ name: String, _ shape: [Int]) throws(Failure) -> Tensor
 

@@ -8,9 +8,12 @@ import SSDFCore
 package final class AttentionPlan: Sendable {
     /// A range of `queryRows` with a range of `keyRows`.
     package struct Segment: Sendable {
+        /// Places in `queryRows`.
         package var queries: Range<Int>
+        /// Places in `keyRows`.
         package var keys: Range<Int>
 
+        /// A segment of these places.
         package init(queries: Range<Int>, keys: Range<Int>) {
             self.queries = queries
             self.keys = keys
@@ -19,9 +22,13 @@ package final class AttentionPlan: Sendable {
 
     /// Token of each place in the segments' ranges; empty when place and token are the same.
     package let queryRows: Buffer<Int32>
+    /// The same for keys.
     package let keyRows: Buffer<Int32>
+    /// The segments.
     package let segments: [Segment]
+    /// Number of queries.
     package let queryCount: Int
+    /// Number of keys.
     package let keyCount: Int
     let deviceForm = DeviceForm()
 

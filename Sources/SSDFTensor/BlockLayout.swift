@@ -7,12 +7,14 @@ import Synchronization
 package final class BlockLayout: Sendable {
     /// One batch item.
     package struct Item: Sendable {
+        /// Rows of its tokens.
         package var tokens: Range<Int>
         /// Rows of the compressed keys.
         package var keys: Range<Int>
         /// Places in `starts`: block b of the item holds tokens `starts[blocks.lowerBound + b] ..< starts[… + 1]`.
         package var blocks: Range<Int>
 
+        /// An item of these rows and places.
         package init(tokens: Range<Int>, keys: Range<Int>, blocks: Range<Int>) {
             self.tokens = tokens
             self.keys = keys
@@ -20,6 +22,7 @@ package final class BlockLayout: Sendable {
         }
     }
 
+    /// The batch, item by item.
     package let items: [Item]
     /// `[blocks + 1]`: first token of each block, and the number of tokens.
     package let starts: Buffer<Int32>
@@ -31,6 +34,7 @@ package final class BlockLayout: Sendable {
     package let tokenPlan: AttentionPlan
     let deviceForm = DeviceForm()
 
+    /// A layout of arrays shaped as the properties say.
     package init(items: [Item], starts: consuming Buffer<Int32>, blockOfKey: consuming Buffer<Int32>) {
         cellPlan = AttentionPlan(queries: items.map(\.tokens), keys: items.map(\.keys))
         tokenPlan = AttentionPlan(queries: items.map(\.tokens), keys: items.map(\.tokens))
@@ -45,8 +49,11 @@ package final class BlockLayout: Sendable {
 
 /// The blocks that every token attends to, for each key/value head.
 package final class BlockSelection: Sendable {
+    /// What was chosen from.
     package let layout: BlockLayout
+    /// Key/value heads.
     package let heads: Int
+    /// Tokens of the whole batch.
     package let tokens: Int
     /// Blocks chosen at most.
     package let best: Int

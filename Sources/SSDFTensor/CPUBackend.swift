@@ -5,6 +5,7 @@ import SSDFCore
 /// engine's own loops over threads. How work is cut into tiles depends on the problem alone, so results do not depend
 /// on the number of threads.
 package struct CPUBackend: Backend {
+    /// To work on; results do not depend on it.
     package let threads: Int
     let precision: Precision
     let pool: MemoryPool

@@ -6,7 +6,9 @@ import SSDFCore
 /// Layers call its methods (one file each, under Operations) and are written once for training and inference. Without
 /// a tape nothing is kept but the results, whose memory is reused as they go away.
 package final class Compute {
+    /// What does the work.
     package let backend: any Backend
+    /// Where results get their memory from.
     package let pool: MemoryPool
     private var tape: Tape?
     /// Whether `recomputing` runs for the first time: nothing is recorded, but the way through every layer is the one of

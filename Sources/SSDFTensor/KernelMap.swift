@@ -5,10 +5,14 @@ import SSDFCore
 /// Output rows are cut into tiles of `tileRows` consecutive rows; the pairs of one tile and tap lie together, in
 /// ascending output row, so that a tile of results stays in cache while all taps add to it. About 6 bytes a pair.
 package final class KernelMap: Sendable {
+    /// Output rows of a tile.
     package static let tileRows = 512
 
+    /// Rows that are read.
     package let inputRows: Int
+    /// Rows that are written.
     package let outputRows: Int
+    /// Taps of the kernel, 27 for a side of 3.
     package let taps: Int
     /// Tap t of output o reads input i exactly when tap taps−1−t of output i reads input o: a submanifold convolution.
     package let isSymmetric: Bool

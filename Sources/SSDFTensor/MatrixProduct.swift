@@ -19,6 +19,7 @@ package struct MatrixProduct: Sendable {
     /// The libraries that products may go to.
     package enum Library: String, Sendable { case openBLAS = "OpenBLAS", oneDNN }
 
+    /// What f32 products go to.
     package let library: Library
     /// Nil where it does not serve.
     private let openBLAS: OpenBLASLibrary?

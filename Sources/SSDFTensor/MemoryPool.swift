@@ -17,6 +17,7 @@ package final class MemoryPool: Sendable {
 
     private let state = Mutex(State())
 
+    /// A pool without memory.
     package init() {}
 
     /// Bytes of the storage that tensors hold now.

@@ -3,6 +3,7 @@ import SSDFCore
 /// A safetensors file, mapped: opening it reads the header alone, and a tensor's pages come in when they are used.
 package struct SafetensorsFile: ~Copyable, Sendable {
     private let file: FileBytes
+    /// What its header says.
     package let header: SafetensorsHeader
     private let positions: [String: Int]
 

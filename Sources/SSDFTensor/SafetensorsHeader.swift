@@ -2,13 +2,16 @@ import SSDFCore
 
 /// One tensor of a safetensors file: what it is and where its bytes lie.
 package struct SafetensorsEntry: Sendable, Equatable {
+    /// Its name, unique in the file.
     package var name: String
+    /// Type of its elements.
     package var type: ElementType
     /// Sides, outermost first; empty for a scalar.
     package var shape: [Int]
     /// Bytes after the header, row-major, little-endian.
     package var range: Range<Int>
 
+    /// An entry of these properties.
     package init(name: String, type: ElementType, shape: [Int], range: Range<Int>) {
         self.name = name
         self.type = type

@@ -8,10 +8,14 @@ import SSDFCore
 package struct SafetensorsWriter {
     /// A tensor to come: its name, how its elements are stored, its sides.
     package struct Item: Sendable, Equatable {
+        /// Its name, unique in the file.
         package var name: String
+        /// Type of its elements.
         package var type: ElementType
+        /// Sides, outermost first; empty for a single number.
         package var shape: [Int]
 
+        /// A tensor to come.
         package init(name: String, type: ElementType, shape: [Int]) {
             self.name = name
             self.type = type

@@ -7,6 +7,7 @@ package final class Variable: @unchecked Sendable {
     /// The sum of the gradients that have arrived, in the tensor's shape; nil before the first.
     package internal(set) var gradient: Tensor?
 
+    /// A variable that no gradient has arrived at.
     package init() {}
 
     /// Sets the gradient to a sum that was made elsewhere: over the samples of a batch, over machines.
@@ -28,6 +29,7 @@ package final class Tape {
 
     private var entries: [Entry] = []
 
+    /// A tape without operations.
     package init() {}
 
     func append(_ entry: Entry) { entries.append(entry) }

@@ -12,6 +12,8 @@ package struct Tensor: Sendable {
     /// Where the gradient of this tensor gathers while a tape records; nil for constants.
     package var variable: Variable?
 
+    /// A tensor of memory that is there.
+    /// - Parameter offset: of the first number in the storage.
     package init(shape: [Int], storage: Storage, offset: Int = 0, variable: Variable? = nil) {
         self.shape = shape
         self.storage = storage

@@ -20,9 +20,6 @@ size_t ssdf_gather_points(const uint8_t *_Nonnull source, size_t count, size_t s
 size_t ssdf_gather_triangles(const uint8_t *_Nonnull source, size_t count, size_t stride, size_t prefix, int swap,
                              uint32_t *_Nonnull out, uint32_t *_Nonnull largest);
 
-// The largest of `count` values and `start`.
-uint32_t ssdf_largest_u32(const uint32_t *_Nonnull values, size_t count, uint32_t start);
-
 // The first of `count` floats that is NaN or beyond `largest` in size, or `count`.
 size_t ssdf_first_beyond(const float *_Nonnull values, size_t count, float largest);
 

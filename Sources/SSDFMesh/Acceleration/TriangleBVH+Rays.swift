@@ -82,19 +82,4 @@ extension TriangleBVH {
             capacity = total
         }
     }
-
-    /// The first hits of many rays: calls `body` with the number of each ray and its hit, in tiles that may run on
-    /// several threads at once.
-    package func forEachFirstHit(
-        _ rays: Int, threads: Int, ray: @Sendable (Int) -> Ray, _ body: @Sendable (Int, RayHit?) -> Void
-    ) {
-        let tile = 256
-        parallelFor(rays, threads: threads, grain: tile) { range in
-            let packed = range.map { ray($0).packed }
-            withUnsafeTemporaryAllocation(of: ssdf_bvh_hit.self, capacity: tile) { hits in
-                withTree { ssdf_bvh_first_hits($0, packed, range.count, hits.baseAddress!) }
-                for index in range { body(index, RayHit(hits[index - range.lowerBound])) }
-            }
-        }
-    }
 }

@@ -73,12 +73,6 @@ struct TextCursor: ~Copyable {
         end = tail.start + tail.count
     }
 
-    /// Goes to the next word of this line; false when there is none.
-    mutating func skipBlanksInLine() -> Bool {
-        while position < end, position.pointee == 0x20 || position.pointee == 9 { position += 1 }
-        return position < end && position.pointee > 0x20 && !(comment != 0 && position.pointee == comment)
-    }
-
     /// Goes behind the end of this line.
     mutating func skipLine() {
         while position < end, position.pointee != 10, position.pointee != 13 { position += 1 }

@@ -8,15 +8,20 @@ package struct FillHolesOptions: Sendable {
     /// Whether a filling gets triangles of the size of those around it and bends with the surface; else it is the
     /// triangulation of the hole's own vertices.
     package var fairs = true
+    /// To work on; the result does not depend on it.
     package var threads = 1
 
+    /// All holes, faired.
     package init() {}
 }
 
 /// A mesh with its holes filled.
 package struct FillHolesResult: Sendable {
+    /// The mesh, its old vertices and faces first.
     package var mesh: TriangleMesh
+    /// Holes that were closed.
     package var filledHoles = 0
+    /// Triangles of the fillings.
     package var addedTriangles = 0
     /// Triangles that hung on no other: nothing can be enclosed with them.
     package var droppedTriangles = 0

@@ -12,6 +12,7 @@ package struct FlowNetwork {
     private var arcs: [Arc] = []
     private var first: [Int32]
 
+    /// A network of so many nodes that nothing joins.
     package init(nodes: Int) { first = Array(repeating: -1, count: nodes) }
 
     /// Joins two nodes, the same capacity both ways.

@@ -9,8 +9,10 @@ package struct IsotropicOptions: Sendable {
     package var creaseAngle = 40.0
     /// Rounds of splitting, collapsing, flipping and smoothing.
     package var iterations = 6
+    /// To work on; the result does not depend on it.
     package var threads = 1
 
+    /// The defaults for an edge length in mesh units, > 0.
     package init(edgeLength: Float) { self.edgeLength = edgeLength }
 }
 

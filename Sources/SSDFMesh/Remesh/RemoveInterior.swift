@@ -7,14 +7,18 @@ package struct RemoveInteriorOptions: Sendable {
     /// Faces nearer than this to a seen one, along the surface, may stay or go, as the cut is shortest; farther ones go.
     /// As a share of the longest side of the mesh's box.
     package var margin = 0.02
+    /// To work on; the result does not depend on it.
     package var threads = 1
 
+    /// The defaults.
     package init() {}
 }
 
 /// A mesh without its inside.
 package struct RemoveInteriorResult: Sendable {
+    /// What is left.
     package var mesh: TriangleMesh
+    /// Triangles that were taken away.
     package var removedTriangles = 0
     /// Faces that some ray from outside reaches; all of them are kept.
     package var visibleTriangles = 0

@@ -6,19 +6,28 @@ package struct RepairOptions: Sendable {
     package var weldDistance: Float = 0
     /// Whether faces are turned outward.
     package var orients = true
+    /// To work on; the result does not depend on it.
     package var threads = 1
 
+    /// Everything, without welding what is apart.
     package init() {}
 }
 
 /// A repaired mesh, and what was wrong with it.
 package struct RepairResult: Sendable {
+    /// The mesh as it is now.
     package var mesh: TriangleMesh
+    /// Vertices that became one with another.
     package var weldedVertices = 0
+    /// Faces without area that were resolved.
     package var degenerateTriangles = 0
+    /// Faces dropped because another joins the same vertices.
     package var duplicateTriangles = 0
+    /// Faces turned round.
     package var turnedTriangles = 0
+    /// Edges that were not manifold and came apart.
     package var separatedEdges = 0
+    /// Vertices added because one stood for several fans.
     package var separatedVertices = 0
 
     /// In words, what was done; empty when nothing was.

@@ -2,6 +2,7 @@ import SSDFCore
 
 /// What `separateNonManifold` did.
 package struct SeparationResult: Sendable {
+    /// The mesh, manifold at every edge and vertex.
     package var mesh: TriangleMesh
     /// Edges that more than two faces shared, or two of one direction.
     package var separatedEdges = 0

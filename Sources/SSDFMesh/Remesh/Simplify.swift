@@ -13,16 +13,20 @@ package enum SimplifyTarget: Sendable, Equatable {
 
 /// How a mesh is simplified.
 package struct SimplifyOptions: Sendable {
+    /// When to stop.
     package var target: SimplifyTarget
     /// Collapses may not leave a triangle of worse shape than this unless it improves: 0 … 1, 1 is equilateral.
     package var leastShape: Float = 0.12
+    /// To work on; the result does not depend on it.
     package var threads = 1
 
+    /// The defaults for a target.
     package init(target: SimplifyTarget) { self.target = target }
 }
 
 /// What `simplify` reached.
 package struct SimplifyResult: Sendable {
+    /// The simplified mesh.
     package var mesh: TriangleMesh
     /// Triangles asked for; nil when an error was.
     package var askedFaces: Int?

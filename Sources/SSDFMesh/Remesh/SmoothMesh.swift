@@ -8,8 +8,10 @@ package struct SmoothOptions: Sendable {
     package var step = 0.5
     /// Frequencies below this, of the Laplacian's 0 … 2, pass unchanged.
     package var passBand = 0.1
+    /// To work on; the result does not depend on it.
     package var threads = 1
 
+    /// The defaults for a number of rounds.
     package init(iterations: Int) { self.iterations = iterations }
 }
 

@@ -42,14 +42,21 @@ package struct VoxelizeOptions: Sendable {
     /// Whether the mesh is moved and scaled so that its longest side is 1.9 in [-1, 1]³, its box centred. Without,
     /// coordinates stay; what lies outside the cube is voxelized all the same, in bricks outside the cube.
     package var normalize = true
+    /// How inside is told from outside.
     package var sign = SignChoice.auto
+    /// The mesh's axis that becomes y.
     package var up = UpAxis.y
+    /// To work on; the volume does not depend on it.
     package var threads = 1
+    /// Told how far the work is.
     package var progress: ProgressHandler?
 
+    /// The defaults.
     package init() {}
 
+    /// The resolutions that may be asked for.
     package static let resolutions = 16...4096
+    /// The half widths that may be asked for, in voxels.
     package static let halfWidths = 1.0...64.0
     /// Longest side of a normalised mesh, in the cube's units.
     package static let normalizedSide = 1.9

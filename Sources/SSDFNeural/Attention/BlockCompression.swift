@@ -21,6 +21,7 @@ package struct BlockCompression: Sendable {
     private let network: Network
     let size: Int
 
+    /// - Throws: what the source throws: a parameter is missing or of another shape.
     package init(_ source: ParameterSource, channels: Int, size: Int, version: Version) throws(Failure) {
         self.size = size
         let act = source.scoped("act_layers.0")

@@ -50,9 +50,13 @@ import SSDFTensor
 package struct SpatialSparseAttention: Sendable {
     /// The sizes of the layer, and which variant of it.
     package struct Options: Sendable, Equatable {
+        /// Width of a token.
         package var channels: Int
+        /// Heads of the queries: a multiple of `keyHeads`, whose keys a group of them shares.
         package var queryHeads: Int
+        /// Heads of keys and values.
         package var keyHeads: Int
+        /// Width of a head.
         package var headDimension: Int
         /// Side of a compression cell, c.
         package var compressionSize = 8
@@ -60,10 +64,14 @@ package struct SpatialSparseAttention: Sendable {
         package var selectionSize = 8
         /// Blocks selected for each token.
         package var best = 8
+        /// Side of a window, in tokens.
         package var windowSize = 8
+        /// Tokens by which windows are moved along every axis.
         package var windowShift = 0
+        /// How the keys and values of a cell become one.
         package var compression = BlockCompression.Version.pooled
 
+        /// The sizes that are given, and those of the released networks.
         package init(channels: Int, queryHeads: Int, keyHeads: Int, headDimension: Int) {
             self.channels = channels
             self.queryHeads = queryHeads
@@ -74,13 +82,19 @@ package struct SpatialSparseAttention: Sendable {
 
     /// What a forward pass went through; for tests.
     package struct Trace {
+        /// Where the tokens are.
         package var coordinates: CoordinateSet
+        /// Queries, keys, values and gates.
         package var operands: BlockSparseOperands
+        /// Which tokens and blocks were joined.
         package var plan: BlockSparsePlan
+        /// Where the compression cells are.
         package var compressedCoordinates: CoordinateSet
+        /// What the three branches made of them.
         package var core: BlockSparseTrace
     }
 
+    /// The sizes of the layer.
     package let options: Options
     let query: Linear
     let key: Linear

@@ -4,20 +4,26 @@ import SSDFVolume
 
 /// Options of `LatentDecoder`.
 package struct DecodeOptions: Sendable {
+    /// To work on; the volume does not depend on it.
     package var threads = 1
+    /// Of the network's products.
     package var precision = Precision.f32
     /// Pieces along each axis; the result does not depend on it.
     package var chunks = 1
+    /// Told after every piece how many are done.
     package var progress: ProgressHandler = { _, _ in }
 
+    /// The defaults.
     package init() {}
 }
 
 /// The voxels of decoded latents: one 8×8×8 brick a token, all of it active, and what refiners need beside it.
 package struct DecodedVolume: ~Copyable, Sendable {
+    /// The decoded distances, in the cube's units.
     package var volume: SparseVolume
     /// `[bricks · 512, C/16]`, in the volume's order; empty unless asked for.
     package var features: Buffer<Float>
+    /// Between the network's values and distances.
     package let scale: DistanceScale
 
     /// Channels of the features.
@@ -26,10 +32,12 @@ package struct DecodedVolume: ~Copyable, Sendable {
 
 /// Latents that are to be decoded: checked, and their cost counted, before the network runs.
 package struct LatentDecoder: Sendable {
+    /// The model's autoencoder that the latents fit.
     package let autoencoder: SparseSDFAutoencoder
     private let decoder: SparseSDFDecoder
     private let latents: SparseTensor
     private let source: GridMetadata
+    /// Between the network's values and distances.
     package let scale: DistanceScale
 
     /// - Throws: `badData` when the grid is not a latent of the model's width and resolution, is empty, lies outside its

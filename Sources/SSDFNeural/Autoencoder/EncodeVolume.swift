@@ -12,12 +12,18 @@ package enum PosteriorChoice: String, Sendable, CaseIterable {
 
 /// Options of `LatentEncoder`.
 package struct EncodeOptions: Sendable {
+    /// Which latents of those that the encoder thinks likely.
     package var posterior = PosteriorChoice.mean
+    /// Of latents drawn at random.
     package var seed: UInt64 = 0
+    /// To work on; the latents do not depend on it.
     package var threads = 1
+    /// Of the network's products.
     package var precision = Precision.f32
+    /// Told how far the work is.
     package var progress: ProgressHandler = { _, _ in }
 
+    /// The defaults.
     package init() {}
 }
 
@@ -27,7 +33,9 @@ package struct LatentEncoder: ~Copyable {
     private let encoder: SparseSDFEncoder
     private let cells: VoxelCells
     private let source: GridMetadata
+    /// Between distances and the network's values.
     package let scale: DistanceScale
+    /// What running the encoder takes.
     package let cost: NetworkCost
     /// What is odd about the input, one line each.
     package let warnings: [String]

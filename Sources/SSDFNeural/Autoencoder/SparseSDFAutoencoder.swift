@@ -6,6 +6,7 @@ import SSDFVolume
 package struct SparseSDFAutoencoder: Sendable {
     /// The component's name: "sparse_vae_512".
     package let component: String
+    /// The component's configuration.
     package let config: SparseSDFVAEConfig
     private let model: ModelDirectory
 
@@ -68,6 +69,7 @@ package struct SparseSDFAutoencoder: Sendable {
 
 /// Streams of one seed, so that no two uses draw the same numbers.
 package enum NoiseStream {
+    /// Latents drawn from the encoder's posterior.
     package static let posterior: UInt64 = 1
     /// Sparse stages have the stream of their resolution, which is 8 or more.
     package static let denseStage: UInt64 = 2

@@ -5,7 +5,9 @@ import SSDFTensor
 package struct CheckpointTensor: Sendable {
     /// The keys that lead to it, outermost first.
     package var path: [String]
+    /// Type of its elements.
     package var type: ElementType
+    /// Sides, outermost first; none for a single number.
     package var shape: [Int]
     /// Which of the checkpoint's storages; several tensors may share one.
     var storage: Int

@@ -14,10 +14,12 @@ package struct ConfigNode: Sendable {
         case map([(key: String, node: ConfigNode)])
     }
 
+    /// The value.
     package var value: Value
     /// Counted from 1; 0 when unknown.
     package var line: Int
 
+    /// A value that stands on a line.
     package init(value: Value, line: Int) {
         self.value = value
         self.line = line

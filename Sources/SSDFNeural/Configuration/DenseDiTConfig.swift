@@ -4,17 +4,29 @@ import SSDFCore
 package struct DenseDiTConfig: Sendable, Equatable {
     /// Side of the latent grid.
     package var resolution = 16
+    /// Channels of the latent that comes in.
     package var inChannels = 8
+    /// Channels of the velocity that comes out.
     package var outChannels = 8
+    /// Width of a token.
     package var modelChannels = 1024
+    /// Width of an image token.
     package var condChannels = 1024
+    /// Transformer blocks.
     package var numBlocks = 24
+    /// Heads of attention: a divisor of `modelChannels`.
     package var numHeads = 16
+    /// Width of the hidden layer of an MLP over that of a token.
     package var mlpRatio = 4.0
+    /// Side of the cube of latent cells that makes a token: a divisor of `resolution`.
     package var patchSize = 2
+    /// Whether all blocks share one modulation.
     package var shareMod = false
+    /// Whether queries and keys of self-attention are normalised, head by head.
     package var qkRMSNorm = false
+    /// Whether queries and keys of cross-attention are.
     package var qkRMSNormCross = false
+    /// Accepted and without effect: the precision is chosen when the network runs.
     package var useFP16 = false
     /// Channels and sides of a latent.
     package var latentShape = [8, 16, 16, 16]
@@ -22,6 +34,7 @@ package struct DenseDiTConfig: Sendable, Equatable {
     /// where the transformer's result is the grid of cells itself. A key of our own.
     package var structureThreshold: Double?
 
+    /// The constructor's defaults.
     package init() {}
 
     /// Tokens along one side.
@@ -33,6 +46,7 @@ package struct DenseDiTConfig: Sendable, Equatable {
     /// Width of the hidden layer of an MLP.
     package var hiddenChannels: Int { Int(Double(modelChannels) * mlpRatio) }
 
+    /// - Throws: `badData` naming the key that is missing, of another type or out of range.
     package init(_ reader: inout ConfigReader) throws(Failure) {
         resolution = try reader.int("resolution", in: 1...1024)
         inChannels = try reader.int("in_channels")

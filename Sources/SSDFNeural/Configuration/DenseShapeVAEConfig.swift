@@ -4,22 +4,33 @@ import SSDFCore
 package struct DenseShapeVAEConfig: Sendable, Equatable {
     /// Channels of a latent.
     package var embedDim = 8
+    /// Channels of the grid that comes in.
     package var inChannels = 1
+    /// Channels of the grid that comes out.
     package var outChannels = 1
     /// Widths from fine to coarse.
     package var encoderChannels = [32, 128, 512]
     /// Widths from coarse to fine.
     package var decoderChannels = [512, 128, 32]
+    /// Residual blocks of each of the encoder's levels.
     package var encoderResBlocks = 2
+    /// Residual blocks on the encoder's coarsest level, after the others.
     package var encoderMiddleBlocks = 2
+    /// Residual blocks of each of the decoder's levels.
     package var decoderResBlocks = 2
+    /// Residual blocks on the decoder's coarsest level, before the others.
     package var decoderMiddleBlocks = 2
+    /// What a sampled latent is divided by before it is decoded; not 0.
     package var latentsScale = 1.0
+    /// What is added to it then.
     package var latentsShift = 0.0
+    /// Accepted and without effect: the precision is chosen when the network runs.
     package var useFP16 = false
 
+    /// The constructor's defaults.
     package init() {}
 
+    /// - Throws: `badData` naming the key that is missing, of another type or out of range.
     package init(_ reader: inout ConfigReader) throws(Failure) {
         embedDim = try reader.int("embed_dim")
         inChannels = try reader.int("in_channels", default: 1)

@@ -8,15 +8,22 @@ package struct DinoEncoderConfig: Sendable, Equatable {
     package var size = 518
     /// Side of the pictures whose position embeddings it holds, in pixels.
     package var imageSize = 518
+    /// Side of a patch, in pixels.
     package var patchSize = 14
+    /// Width of a token.
     package var embedDim = 1024
+    /// Transformer blocks.
     package var depth = 24
+    /// Heads of attention: a divisor of `embedDim`.
     package var numHeads = 16
+    /// Tokens that stand for no part of the picture.
     package var registerTokens = 4
     /// Where the grid of positions is sampled when it is resized: an offset in patches (0.1 in the first release).
     package var interpolateOffset = 0.0
+    /// Whether that resizing smooths before it samples.
     package var interpolateAntialias = true
 
+    /// The encoder of the released models.
     package init() {}
 
     /// Width, blocks and heads of the published networks whose blocks have a plain MLP.
@@ -24,6 +31,7 @@ package struct DinoEncoderConfig: Sendable, Equatable {
         "dinov2_vits14": (384, 12, 6), "dinov2_vitb14": (768, 12, 12), "dinov2_vitl14": (1024, 24, 16),
     ]
 
+    /// - Throws: `badData` naming the key that is missing, of another type or out of range, or an unknown version.
     package init(_ reader: inout ConfigReader) throws(Failure) {
         version = try reader.string("version", default: "dinov2_vitl14_reg")
         let base = version.hasSuffix("_reg") ? String(version.dropLast(4)) : version

@@ -1,6 +1,8 @@
 /// A tensor that a network of some configuration has: its name in the network, and its sides.
 package struct ExpectedTensor: Sendable, Equatable {
+    /// Its name in the state dictionary.
     package var name: String
+    /// Sides, outermost first.
     package var shape: [Int]
     /// Whether the network works without it: some checkpoints hold tensors that inference never reads.
     package var isOptional = false

@@ -4,7 +4,9 @@ import SSDFCore
 package struct ModelConfig: Sendable {
     /// One part: its key in the file, and its configuration.
     package struct Component: Sendable {
+        /// Its key in the file: "sparse_dit_512".
         package var name: String
+        /// What it is, and its sizes.
         package var config: ComponentConfig
     }
 
@@ -19,6 +21,7 @@ package struct ModelConfig: Sendable {
         try self.init(ConfigNode(yaml: yaml))
     }
 
+    /// - Throws: `badData` naming the line and the key that is missing, unknown or out of range.
     package init(_ root: ConfigNode) throws(Failure) {
         var top = try ConfigReader(root, path: "configuration")
         components = []

@@ -10,21 +10,29 @@ package struct RefinerConfig: Sendable, Equatable {
         case sign
     }
 
+    /// What it improves.
     package var kind: Kind
     /// Widths of the U-Net. The released classes fix them; no configuration states them.
     package var blockChannels = [8, 32, 128, 512]
+    /// Convolutions of each of the U-Net's levels.
     package var layersPerBlock = 2
+    /// Convolutions on its coarsest level.
     package var layersMidBlock = 2
     /// Side of a patch, in voxels.
     package var patchSize = 192
     /// Side of the volume the U-Net runs on, in voxels.
     package var resolution = 512
+    /// Channels of the volume that comes in.
     package var inChannels = 1
+    /// Channels of the volume that comes out.
     package var outChannels = 1
+    /// Accepted and without effect: the precision is chosen when the network runs.
     package var useFP16 = false
 
+    /// The constructor's defaults.
     package init(kind: Kind) { self.kind = kind }
 
+    /// - Throws: `badData` naming the key that is missing, of another type or out of range.
     package init(_ reader: inout ConfigReader, kind: Kind) throws(Failure) {
         self.kind = kind
         blockChannels = try reader.ints("block_out_channels", default: [8, 32, 128, 512])

@@ -2,18 +2,25 @@ import SSDFCore
 
 /// The flow-matching scheduler (SPEC §11), and how a stage is sampled when nobody says how; the latter are keys of our own.
 package struct SchedulerConfig: Sendable, Equatable {
+    /// The timestep of pure noise.
     package var trainTimesteps = 1000
+    /// How much of the steps lies where there is most noise; 1 spaces them evenly.
     package var shift = 1.0
     /// Steps and guidance that fit `defaultStart`; nil: those of the released pipeline.
     package var defaultSteps: Int?
+    /// The guidance scale that fits `defaultStart`; nil: that of the released pipeline.
     package var defaultGuidance: Double?
+    /// What sampling begins with.
     package var defaultStart = SamplingStart.noise
     /// Steps and guidance of sampling from noise where that is not the default.
     package var noiseSteps = 20
+    /// The guidance scale of sampling from noise where that is not the default.
     package var noiseGuidance = 2.0
 
+    /// The constructor's defaults.
     package init() {}
 
+    /// - Throws: `badData` naming the key that is of another type or out of range.
     package init(_ reader: inout ConfigReader) throws(Failure) {
         trainTimesteps = try reader.int("num_train_timesteps", default: 1000, in: 1...1_000_000)
         shift = try reader.double("shift", default: 1)

@@ -12,30 +12,48 @@ package enum CompressionVersion: String, Sendable, CaseIterable {
 package struct SparseDiTConfig: Sendable, Equatable {
     /// Side of the latent grid.
     package var resolution = 64
+    /// Channels of a latent that comes in.
     package var inChannels = 16
+    /// Channels of the velocity that comes out.
     package var outChannels = 16
+    /// Width of a token.
     package var modelChannels = 1024
+    /// Width of an image token.
     package var condChannels = 1024
+    /// Transformer blocks.
     package var numBlocks = 24
+    /// Heads of the queries: a divisor of `modelChannels`.
     package var numHeads = 32
+    /// Heads of keys and values: a divisor of `numHeads`.
     package var numKVHeads = 2
+    /// Side of a compression cell, in tokens.
     package var compressionBlockSize = 4
+    /// Side of a selection block, in tokens: a multiple of `compressionBlockSize`.
     package var selectionBlockSize = 8
+    /// Blocks selected for each token.
     package var topk = 8
+    /// How a cell's keys and values become one.
     package var compressionVersion = CompressionVersion.v2
+    /// Width of the hidden layer of an MLP over that of a token.
     package var mlpRatio = 4.0
+    /// Whether all blocks share one modulation.
     package var shareMod = false
     /// Accepted and without effect: the sparse transformer has no norm on queries and keys (SPEC §6, Q5).
     package var qkRMSNorm = false
+    /// Whether queries and keys of cross-attention are normalised, head by head.
     package var qkRMSNormCross = false
+    /// Whether the tokens of the object alone are the condition, projected and with their places.
     package var sparseConditions = false
     /// Multiplies the coordinates before they are embedded.
     package var factor = 1.0
+    /// Side of a window, in tokens.
     package var windowSize = 8
     /// Without it every block is shifted, not none (SPEC §6, Q8).
     package var useShift = true
+    /// Accepted and without effect: the precision is chosen when the network runs.
     package var useFP16 = false
 
+    /// The constructor's defaults.
     package init() {}
 
     /// Width of a head.
@@ -45,6 +63,7 @@ package struct SparseDiTConfig: Sendable, Equatable {
     /// Width of the hidden layer of an MLP.
     package var hiddenChannels: Int { Int(Double(modelChannels) * mlpRatio) }
 
+    /// - Throws: `badData` naming the key that is missing, of another type or out of range.
     package init(_ reader: inout ConfigReader) throws(Failure) {
         resolution = try reader.int("resolution")
         inChannels = try reader.int("in_channels")

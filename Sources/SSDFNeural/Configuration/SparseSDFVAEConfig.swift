@@ -6,18 +6,29 @@ package struct SparseSDFVAEConfig: Sendable, Equatable {
     package var embedDim = 16
     /// Side of the latent grid; the volume has eight times as many voxels along a side.
     package var resolution = 64
+    /// Width of the encoder's transformer.
     package var encoderChannels = 512
+    /// Transformer blocks of the encoder.
     package var encoderBlocks = 4
+    /// Heads of the encoder's attention.
     package var encoderHeads = 8
+    /// Width of the decoder's transformer.
     package var decoderChannels = 512
+    /// Transformer blocks of the decoder.
     package var decoderBlocks = 4
+    /// Heads of the decoder's attention.
     package var decoderHeads = 8
+    /// Channels of a decoded voxel.
     package var outChannels = 1
+    /// Width of the hidden layer of an MLP over that of a token.
     package var mlpRatio = 4.0
     /// Parts along one side of the grid that are decoded separately; 1 decodes everything at once.
     package var chunkSize = 1
+    /// What a sampled latent is divided by before it is decoded; not 0.
     package var latentsScale = 1.0
+    /// What is added to it then.
     package var latentsShift = 0.0
+    /// Accepted and without effect: the precision is chosen when the network runs.
     package var useFP16 = false
     /// Groups of the encoder's norms.
     package var normGroups = 32
@@ -29,8 +40,10 @@ package struct SparseSDFVAEConfig: Sendable, Equatable {
     /// Where the surface lies in the decoder's output: the released pipeline's level.
     package var isoValue = 0.2
 
+    /// The constructor's defaults.
     package init() {}
 
+    /// - Throws: `badData` naming the key that is missing, of another type or out of range.
     package init(_ reader: inout ConfigReader) throws(Failure) {
         embedDim = try reader.int("embed_dim")
         resolution = try reader.int("resolution", default: 64)

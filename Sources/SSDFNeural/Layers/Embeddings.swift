@@ -10,9 +10,11 @@ import SSDFTensor
 /// Sines and cosines of coordinates: for each axis value p, sin(p·ωᵢ) then cos(p·ωᵢ), ωᵢ = 10000^(−i/F), i < F =
 /// ⌊⌊C/3⌋/2⌋; x, y and z one after the other, zeros up to C (SPEC §3). In f32 throughout, as released networks saw it.
 package struct PositionEmbedding: Sendable {
+    /// Width of an embedding, C.
     package let channels: Int
     private let frequencies: [Float]
 
+    /// The frequencies of a width.
     package init(channels: Int) {
         self.channels = channels
         let count = channels / 3 / 2
@@ -104,6 +106,7 @@ package struct TimestepEmbedding: Sendable {
     let first: Linear
     let second: Linear
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, channels: Int) throws(Failure) {
         first = try Linear(source.scoped("mlp.0"), inputs: 256, outputs: channels)
         second = try Linear(source.scoped("mlp.2"), inputs: channels, outputs: channels)

@@ -6,6 +6,8 @@ package struct FeedForward: Sendable {
     let expand: Linear
     let contract: Linear
 
+    /// - Parameter ratio: width of the hidden layer over `channels`.
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, channels: Int, ratio: Double) throws(Failure) {
         let hidden = Int(Double(channels) * ratio)
         expand = try Linear(source.scoped("mlp.0"), inputs: channels, outputs: hidden)

@@ -3,9 +3,12 @@ import SSDFTensor
 
 /// y = x·Wᵀ + b. Parameters `weight` `[O, I]` and `bias` `[O]`.
 package struct Linear: Sendable {
+    /// W, `[O, I]`.
     package let weight: Parameter
+    /// b, `[O]`; nil in a layer without.
     package let bias: Parameter?
 
+    /// - Throws: what the source throws.
     package init(
         _ source: ParameterSource, inputs: Int, outputs: Int, hasBias: Bool = true
     ) throws(Failure) {

@@ -5,6 +5,7 @@ import SSDFTensor
 package struct HeadNorm: Sendable {
     let gamma: Parameter
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, heads: Int, dimension: Int) throws(Failure) {
         gamma = try source.parameter("gamma", [heads, dimension])
     }
@@ -22,6 +23,7 @@ package struct SelfAttention: Sendable {
     let queryNorm: HeadNorm?
     let keyNorm: HeadNorm?
     let output: Linear
+    /// Heads, which divide the channels.
     package let heads: Int
 
     /// - Throws: `badData` when the heads do not divide the channels, or from the source.
@@ -65,6 +67,7 @@ package struct CrossAttention: Sendable {
     let queryNorm: HeadNorm?
     let keyNorm: HeadNorm?
     let output: Linear
+    /// Heads, which divide the channels.
     package let heads: Int
 
     /// - Throws: `badData` when the heads do not divide the channels, or from the source.

@@ -6,8 +6,11 @@ import SSDFTensor
 /// Parameters `conv.kernel`, `[27, I, O]` or, for side 1, `[I, O]`, which is not transposed like a linear layer's
 /// weight; and `conv.bias` `[O]` (SPEC §2).
 package struct SparseConvolution: Sendable {
+    /// `[27, I, O]`, or `[I, O]` for side 1.
     package let kernel: Parameter
+    /// `[O]`
     package let bias: Parameter
+    /// 3 or 1.
     package let side: Int
 
     /// - Throws: `badData` for another side, or from the source.

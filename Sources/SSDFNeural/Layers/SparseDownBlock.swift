@@ -12,6 +12,8 @@ package struct SparseDownBlock: Sendable {
     let second: SparseConvolution
     let skip: SparseConvolution?
 
+    /// - Parameter groups: of the norms, fewer in layers too narrow for them.
+    /// - Throws: what the source throws.
     package init(
         _ source: ParameterSource, inputs: Int, outputs: Int, groups: Int = 32
     ) throws(Failure) {

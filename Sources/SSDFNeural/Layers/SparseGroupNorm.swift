@@ -3,9 +3,13 @@ import SSDFTensor
 
 /// Group norm over all voxels of a batch item. Parameters `weight` and `bias`, `[C]`; ε 1e-5.
 package struct SparseGroupNorm: Sendable {
+    /// `[C]`
     package let weight: Parameter
+    /// `[C]`
     package let bias: Parameter
+    /// Groups that channels are divided into, each normalised alone.
     package let groups: Int
+    /// Added to a group's variance.
     package let epsilon: Float
 
     /// The groups of a layer narrower than the norm was made for: the largest divisor that both have.

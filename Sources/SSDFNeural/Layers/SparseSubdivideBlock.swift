@@ -7,6 +7,7 @@ package struct SparseSubdivideBlock: Sendable {
     let first: SparseConvolution
     let second: SparseConvolution
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, inputs: Int, outputs: Int) throws(Failure) {
         first = try SparseConvolution(source.scoped("act_layers.0"), inputs: inputs, outputs: outputs)
         second = try SparseConvolution(source.scoped("out_layers.0"), inputs: outputs, outputs: outputs)

@@ -8,6 +8,10 @@ package struct SparseTransformerBase: Sendable {
     let embedding: PositionEmbedding
     let blocks: [SparseTransformerBlock]
 
+    /// - Parameters:
+    /// - ratio: width of the hidden layers over `channels`.
+    /// - windowSize: side of a window, in tokens.
+    /// - Throws: what the source throws.
     package init(
         _ source: ParameterSource, inputs: Int, channels: Int, blocks count: Int, heads: Int, ratio: Double = 4,
         windowSize: Int = 8

@@ -22,8 +22,10 @@ package enum AttentionExtent: Sendable, Equatable {
 package struct SparseTransformerBlock: Sendable {
     let attention: SelfAttention
     let feedForward: FeedForward
+    /// Which tokens attend to each other.
     package let extent: AttentionExtent
 
+    /// - Throws: `badData` when the heads do not divide the channels, or from the source.
     package init(
         _ source: ParameterSource, channels: Int, heads: Int, ratio: Double = 4, extent: AttentionExtent,
         normalizesHeads: Bool = false

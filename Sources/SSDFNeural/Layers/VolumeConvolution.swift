@@ -9,6 +9,7 @@ package struct VolumeConvolution: Sendable {
     let window: VolumeWindow
     let isTransposed: Bool
 
+    /// - Throws: what the source throws.
     package init(
         _ source: ParameterSource, inputs: Int, outputs: Int, window: VolumeWindow, hasBias: Bool = true,
         isTransposed: Bool = false

@@ -12,7 +12,9 @@ import SSDFTensor
 /// A network's file is named after its component. The image encoders of a model share `image_encoder.safetensors`
 /// unless one has a file of its own.
 package struct ModelDirectory: Sendable {
+    /// The folder.
     package let path: String
+    /// What its `config.yaml` says.
     package let config: ModelConfig
 
     /// The checksums of the files, in the form that sha256sum(1) checks.
@@ -98,6 +100,7 @@ package struct ModelDirectory: Sendable {
 package struct ModelWeights: ~Copyable, Sendable {
     /// The configuration, completed by what only the weights can tell.
     package let config: ComponentConfig
+    /// The mapped file of its tensors.
     package let file: SafetensorsFile
 
     /// - Throws: `badData` when tensors are missing, unexpected or of another shape.

@@ -16,6 +16,7 @@ package struct ModelImportOptions: Sendable {
     /// Whether components whose file is missing are left out, rather than being an error.
     package var allowsMissing = false
 
+    /// The defaults: everything that is there, as it is.
     package init() {}
 }
 
@@ -27,6 +28,7 @@ package struct ModelImportOptions: Sendable {
 package final class ModelImport {
     /// A file to be written.
     package struct OutputFile {
+        /// Its name in the model folder.
         package let name: String
         /// Length in bytes.
         package let byteCount: Int
@@ -36,6 +38,7 @@ package final class ModelImport {
         fileprivate let indices: [Int]
     }
 
+    /// The configuration of the release.
     package let config: ModelConfig
     /// The configuration's bytes; the model keeps them as they are.
     package let configBytes: [UInt8]

@@ -11,7 +11,9 @@ import SSDFTensor
 package struct ModelInspection: Sendable {
     /// One component with weights.
     package struct Component: Sendable {
+        /// Its name in the configuration.
         package var name: String
+        /// Its class, as the reference names it.
         package var className: String
         /// Name of its file in the folder.
         package var fileName: String
@@ -21,11 +23,15 @@ package struct ModelInspection: Sendable {
         package var parameters: Int
         /// Element types and how many numbers are of each, most first.
         package var types: [(type: ElementType, count: Int)] = []
+        /// Its tensors against those the configuration asks for; nil without a file.
         package var comparison: TensorComparison?
+        /// The licence that its file names; empty where it names none.
         package var license: String
     }
 
+    /// The folder.
     package let path: String
+    /// The components that have weights, in the configuration's order.
     package let components: [Component]
     /// Components without weights, such as schedulers.
     package let others: [String]

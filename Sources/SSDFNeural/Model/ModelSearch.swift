@@ -11,6 +11,7 @@ package struct ModelSearch: Sendable {
     /// Folders that hold models, in the order in which they are searched.
     package var folders: [String]
 
+    /// A search of these folders alone, in this order.
     package init(folders: [String]) { self.folders = folders }
 
     /// The name of the model that comes with the tools, which is used when none is named.

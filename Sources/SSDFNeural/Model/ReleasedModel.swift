@@ -4,10 +4,13 @@ import SSDFCore
 package enum ReleasedModel {
     /// A file of the release, and the components in it with their keys.
     package struct File: Sendable {
+        /// Its name in the release.
         package var name: String
+        /// Keys of its state dictionary, and the components below them.
         package var components: [(key: String, component: String)]
     }
 
+    /// All files with weights, but for the image encoder's.
     package static let files = [
         File(name: "model_dense.ckpt", components: [("vae", "dense_vae"), ("dit", "dense_dit")]),
         File(name: "model_sparse_512.ckpt", components: [("vae", "sparse_vae_512"), ("dit", "sparse_dit_512")]),
@@ -16,6 +19,7 @@ package enum ReleasedModel {
         File(name: "model_refiner_1024.ckpt", components: [("refiner", "refiner_1024")]),
     ]
 
+    /// The configuration's file, in a release and in a model folder.
     package static let configurationName = "config.yaml"
 
     /// The licence that Direct3D-S2 is published under.

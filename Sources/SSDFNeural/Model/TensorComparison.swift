@@ -12,8 +12,11 @@ package struct TensorComparison: Sendable, Equatable {
 
     /// A tensor that differs from what was expected.
     package struct Mismatch: Sendable, Equatable {
+        /// Its name.
         package var name: String
+        /// What is there.
         package var found: String
+        /// What was to be there.
         package var expected: String
     }
 

@@ -5,7 +5,9 @@ import SSDFTensor
 package struct WeightTensor: Sendable {
     /// The keys that lead to it, outermost first; one for formats that do not nest.
     package var path: [String]
+    /// Type of its elements.
     package var type: ElementType
+    /// Sides, outermost first.
     package var shape: [Int]
 }
 
@@ -32,10 +34,12 @@ package func openWeights(path: String) throws(Failure) -> any WeightSource {
 }
 
 extension CheckpointFile: WeightSource {
+    /// All tensors, in the order of the pickle.
     package var weights: [WeightTensor] {
         tensors.map { WeightTensor(path: $0.path, type: $0.type, shape: $0.shape) }
     }
 
+    /// - Throws: `badData` when the tensor's storage is damaged; what `body` throws.
     package func forEachPiece(
         ofWeight index: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
@@ -46,6 +50,7 @@ extension CheckpointFile: WeightSource {
 /// A safetensors file as a source of weights.
 package final class SafetensorsWeights: WeightSource {
     private let file: SafetensorsFile
+    /// All tensors, in the order of the file.
     package let weights: [WeightTensor]
 
     /// - Throws: as `SafetensorsFile(path:)`.
@@ -54,8 +59,10 @@ package final class SafetensorsWeights: WeightSource {
         weights = file.entries.map { WeightTensor(path: [$0.name], type: $0.type, shape: $0.shape) }
     }
 
+    /// The file as the person named it.
     package var name: String { file.name }
 
+    /// - Throws: what `body` throws.
     package func forEachPiece(
         ofWeight index: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {

@@ -60,6 +60,7 @@ struct ModulatedDenseBlock: Sendable {
 /// Parameters `pos_emb`, `t_embedder.mlp.*`, `input_layer.*`, `blocks.i.*`, `adaLN_modulation.1.*` (one modulation for
 /// all blocks only), `out_layer.*`.
 package struct DenseDiffusionTransformer: Sendable {
+    /// Its sizes.
     package let config: DenseDiTConfig
     let position: Parameter
     let time: TimestepEmbedding
@@ -68,6 +69,7 @@ package struct DenseDiffusionTransformer: Sendable {
     let modulation: Linear?
     let output: Linear
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, _ config: DenseDiTConfig) throws(Failure) {
         self.config = config
         let channels = config.modelChannels

@@ -53,6 +53,7 @@ struct ImageEncoderBlock: Sendable {
 /// Source: Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023; Darcet et al., "Vision
 /// Transformers Need Registers", 2023.
 package struct ImageEncoder: Sendable {
+    /// Its sizes.
     package let config: DinoEncoderConfig
     let classToken: Parameter
     let positions: Parameter
@@ -65,6 +66,7 @@ package struct ImageEncoder: Sendable {
     private static let mean: [Float] = [0.485, 0.456, 0.406]
     private static let deviation: [Float] = [0.229, 0.224, 0.225]
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, _ config: DinoEncoderConfig) throws(Failure) {
         self.config = config
         let channels = config.embedDim

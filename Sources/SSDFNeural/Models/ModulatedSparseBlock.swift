@@ -13,6 +13,7 @@ package struct ModulatedSparseBlock: Sendable {
     let feedForward: FeedForward
     let modulation: Linear?
 
+    /// - Throws: `badData` when heads do not divide the channels, or from the source.
     package init(
         _ source: ParameterSource, attention options: SpatialSparseAttention.Options, contextChannels: Int,
         crossHeads: Int, ratio: Double = 4, normalizesCrossHeads: Bool = false, sharesModulation: Bool = false

@@ -9,21 +9,30 @@ import SSDFTensor
 package struct SparseDiffusionTransformer: Sendable {
     /// The sizes of the network, and which variant of it.
     package struct Options: Sendable, Equatable {
+        /// Channels of a latent that comes in.
         package var inputs: Int
+        /// Channels of the velocity that comes out.
         package var outputs: Int
+        /// Width of an image token.
         package var contextChannels: Int
+        /// Transformer blocks.
         package var blocks: Int
+        /// Sizes of the blocks' attention, the width of a token among them.
         package var attention: SpatialSparseAttention.Options
+        /// Width of the hidden layer of an MLP over that of a token.
         package var ratio = 4.0
         /// Coordinates are multiplied by this before their sines are taken.
         package var positionFactor: Float = 1
         /// Whether windows are shifted in every second block; without, they are shifted in all (SPEC Q8).
         package var alternatesShift = true
+        /// Whether all blocks share one modulation.
         package var sharesModulation = false
+        /// Whether queries and keys of cross-attention are normalised, head by head.
         package var normalizesCrossHeads = false
         /// Whether image tokens carry coordinates and pass through `cond_proj`.
         package var hasSparseConditions = false
 
+        /// The sizes that are given, and otherwise those of the released networks.
         package init(
             inputs: Int, outputs: Int, contextChannels: Int, blocks: Int, attention: SpatialSparseAttention.Options
         ) {
@@ -50,6 +59,7 @@ package struct SparseDiffusionTransformer: Sendable {
         }
     }
 
+    /// Its sizes.
     package let options: Options
     let time: TimestepEmbedding
     let input: Linear
@@ -59,6 +69,7 @@ package struct SparseDiffusionTransformer: Sendable {
     let modulation: Linear?
     let output: Linear
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, _ options: Options) throws(Failure) {
         self.options = options
         let channels = options.attention.channels

@@ -21,6 +21,10 @@ package struct SparseSDFDecoder: Sendable {
         package var features: Tensor?
     }
 
+    /// - Parameters:
+    /// - channels: width of the transformer; the levels after it have a quarter, an eighth and a sixteenth.
+    /// - resolution: cells along a side of the latent grid.
+    /// - Throws: what the source throws.
     package init(
         _ source: ParameterSource, channels: Int, latentChannels: Int, blocks: Int, heads: Int,
         ratio: Double = 4, outputs: Int = 1, resolution: Int

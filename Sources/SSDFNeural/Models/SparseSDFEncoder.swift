@@ -47,7 +47,9 @@ package struct SparseSDFEncoder: Sendable {
 
 /// A Gaussian with independent components. The logarithm of the variance is kept within −30 … 20.
 package struct DiagonalGaussian: Sendable {
+    /// `[N, C]`
     package let mean: Tensor
+    /// `[N, C]`
     package let logVariance: Tensor
 
     /// - Parameter parameters: `[N, 2C]`: means, then logarithms of variances.

@@ -7,6 +7,8 @@ package struct AdaptiveFilter: Sendable {
     let first: VolumeConvolution
     let second: VolumeConvolution
 
+    /// - Parameter hidden: channels between the two convolutions that choose the weights.
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, channels: Int, hidden: Int = 8) throws(Failure) {
         first = try VolumeConvolution(source.scoped("0"), inputs: channels, outputs: hidden, window: .three)
         second = try VolumeConvolution(

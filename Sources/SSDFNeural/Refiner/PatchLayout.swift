@@ -5,6 +5,7 @@ import SSDFTensor
 package struct PatchLayout: Sendable, Equatable {
     /// Voxels along a side of the volume, and of a patch.
     package let side: Int
+    /// Voxels along a side of a patch.
     package let patch: Int
     /// First voxels of the patches along an axis.
     package let origins: [Int]

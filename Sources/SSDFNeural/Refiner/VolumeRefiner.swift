@@ -5,6 +5,7 @@ import SSDFTensor
 package struct FeatureDecoder: Sendable {
     let layers: [Linear]
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, inputs: Int, outputs: Int) throws(Failure) {
         var layers: [Linear] = []
         for index in 0..<4 {
@@ -23,6 +24,7 @@ package struct FeatureDecoder: Sendable {
 
 /// The refiner of values: a patch of distances, with the decoder's features, to better distances (SPEC §13).
 package struct ValueRefiner: Sendable {
+    /// What makes the network's features of the decoder's.
     package let features: FeatureDecoder
     let entry: VolumeConvolution
     let network: VolumeUNet
@@ -30,6 +32,7 @@ package struct ValueRefiner: Sendable {
     let middle: VolumeConvolution
     let exit: VolumeConvolution
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, _ config: RefinerConfig) throws(Failure) {
         let body = RefinerConfig.bodyChannels
         let width = config.blockChannels[0]
@@ -74,6 +77,7 @@ package struct SignRefiner: Sendable {
     let network: VolumeUNet
     let exit: VolumeConvolution
 
+    /// - Throws: what the source throws.
     package init(_ source: ParameterSource, _ config: RefinerConfig) throws(Failure) {
         let body = RefinerConfig.bodyChannels
         entry = try VolumeConvolution(

@@ -30,7 +30,9 @@ package enum DiffusionStage: Sendable, Hashable {
 
     /// The names of its components in a model.
     package var transformer: String { self == .dense ? "dense_dit" : "sparse_dit_\(name)" }
+    /// The component that its latents are decoded with.
     package var autoencoder: String { self == .dense ? "dense_vae" : "sparse_vae_\(name)" }
+    /// The component that says how it is sampled.
     package var scheduler: String { self == .dense ? "dense_scheduler" : "sparse_scheduler_\(name)" }
 
     /// The component that sees the picture for this stage: a model with one encoder has that of the dense stage.
@@ -76,6 +78,7 @@ package struct SamplingState: Sendable {
     package var step: Int
     /// `[1, C, R, R, R]` or `[N, channels]`, in the order of `cells`.
     package var x: [Float]
+    /// The sides of `x`.
     package var shape: [Int]
     /// Of a sparse stage: its tokens' cells.
     package var cells: [SIMD3<Int32>]
@@ -92,13 +95,19 @@ package struct SamplingState: Sendable {
 
 /// How a stage is run.
 package struct SamplingOptions: Sendable {
+    /// Steps, guidance and start.
     package var plan = SamplingPlan(steps: 30, guidance: SamplingPlan.releasedGuidance, start: .noise)
+    /// Of the noise.
     package var seed: UInt64 = 0
+    /// To work on; the result does not depend on it.
     package var threads = 1
+    /// Of the network's products.
     package var precision = Precision.f32
+    /// Told after every step how many are done.
     package var progress: ProgressHandler = { _, _ in }
     /// Told once, after the first step, how many seconds the steps that are left will take.
     package var expect: @Sendable (_ seconds: Double) -> Void = { _ in }
 
+    /// The defaults.
     package init() {}
 }

@@ -25,6 +25,7 @@ package struct FlowMatchingSchedule: Sendable, Equatable {
         timesteps = levels.map { Float($0 * Double(config.trainTimesteps)) }
     }
 
+    /// Steps of a run.
     package var steps: Int { timesteps.count }
 
     /// x + (σᵢ₊₁ − σᵢ)·v.

@@ -4,11 +4,14 @@ import SSDFTensor
 /// A run that was interrupted: which stage, and where that stood. A safetensors file of `x` and, in sparse stages, of
 /// `cells`.
 package struct SamplingCheckpoint: Sendable {
+    /// The stage that was running.
     package let stage: DiffusionStage
+    /// Where it stood.
     package let state: SamplingState
     /// What the run was made of: two runs with the same key go on to the same result.
     package let key: String
 
+    /// A state of a run.
     package init(stage: DiffusionStage, state: SamplingState, key: String) {
         (self.stage, self.state, self.key) = (stage, state, key)
     }

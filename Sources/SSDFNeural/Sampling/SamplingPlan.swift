@@ -11,14 +11,17 @@ package enum SamplingStart: String, Sendable, CaseIterable {
 
 /// How a stage is integrated.
 package struct SamplingPlan: Sendable, Equatable {
+    /// Passes of the transformer, each of which is two with guidance.
     package var steps: Int
     /// 0 runs the pass with the picture alone.
     package var guidance: Double
+    /// What the first step begins with.
     package var start: SamplingStart
 
     /// Guidance scale of the released pipeline.
     package static var releasedGuidance: Double { 7 }
 
+    /// A plan as it is given.
     package init(steps: Int, guidance: Double, start: SamplingStart) {
         (self.steps, self.guidance, self.start) = (steps, guidance, start)
     }

@@ -4,6 +4,7 @@ import SSDFVolume
 
 /// A sparse stage: from a picture and the cells that hold the surface to the latents in them.
 package struct SparseStage: Sendable {
+    /// Which of the model's stages.
     package let stage: DiffusionStage
     private let model: ModelDirectory
     private let transformer: SparseDiTConfig

@@ -67,6 +67,7 @@ package final class CoordinateSet: Sendable {
         self.layout = layout
     }
 
+    /// Number of coordinates, over all items of the batch.
     package var count: Int { rows.count }
 
     /// The neighbours of a 3×3×3 submanifold convolution.

@@ -5,6 +5,7 @@ import SSDFTensor
 package struct SparseTensor: Sendable {
     /// `[N, C]`
     package var features: Tensor
+    /// Where the features are.
     package let coordinates: CoordinateSet
 
     /// - Precondition: as many rows of features as coordinates.
@@ -15,7 +16,9 @@ package struct SparseTensor: Sendable {
         self.coordinates = coordinates
     }
 
+    /// Number of places.
     package var count: Int { coordinates.count }
+    /// Features of a place.
     package var channels: Int { features.columns }
 
     /// Other features at the same places.

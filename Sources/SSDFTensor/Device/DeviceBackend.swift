@@ -7,6 +7,7 @@ import Synchronization
 ///
 /// One thread at a time uses it. Results agree with the processor's within rounding, not to the bit.
 package final class DeviceBackend: Backend {
+    /// The device.
     package let plugin: DevicePlugin
     let processor: CPUBackend
     /// Starts of the segments of recent operations.

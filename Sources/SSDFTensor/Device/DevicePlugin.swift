@@ -52,10 +52,13 @@ package final class DevicePlugin: Sendable {
 
     /// What has been done: launches of work, transfers to and from the device, and their bytes.
     package struct Counts: Sendable {
+        /// Launches; uploads and downloads, with the bytes of each.
         package var launches = 0, uploads = 0, uploaded = 0, downloads = 0, downloaded = 0
 
+        /// Nothing done.
         package init() {}
 
+        /// What has been done since `start`.
         package func since(_ start: Counts) -> Counts {
             var result = self
             result.launches -= start.launches
@@ -67,6 +70,7 @@ package final class DevicePlugin: Sendable {
         }
     }
 
+    /// What has been done since the device was opened.
     package var counts: Counts {
         var counts = Counts()
         counts.launches = table.pointee.launches

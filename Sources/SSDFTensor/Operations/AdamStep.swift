@@ -3,9 +3,13 @@ import SSDFCore
 
 /// What one step of AdamW needs besides the tensors.
 package struct AdamStep: Sendable {
+    /// Learning rate.
     package var rate: Float
+    /// Decay of the gradient's running mean.
     package var beta1: Float
+    /// Decay of the running mean of its square.
     package var beta2: Float
+    /// Added to the root of that mean.
     package var epsilon: Float
     /// Weight decay, applied to the weights and not to the gradient.
     package var decay: Float
@@ -14,6 +18,7 @@ package struct AdamStep: Sendable {
     /// Factor on the gradient, from clipping.
     package var gradientScale: Float
 
+    /// A step of these constants.
     package init(
         rate: Float, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8, decay: Float = 0.01,
         number: Int, gradientScale: Float = 1

@@ -16,6 +16,7 @@ package struct BlockSparseOperands: Sendable {
     /// `[T, 3]`: the weights of the three branches in a token's result.
     package var gates: Tensor
 
+    /// Operands of these shapes.
     package init(q: Tensor, k: Tensor, v: Tensor, cellKeys: Tensor, cellValues: Tensor, gates: Tensor) {
         (self.q, self.k, self.v, self.gates) = (q, k, v, gates)
         (self.cellKeys, self.cellValues) = (cellKeys, cellValues)
@@ -33,6 +34,7 @@ package struct BlockSparsePlan: Sendable {
     /// Blocks selected for each token.
     package var best: Int
 
+    /// A plan of these parts.
     package init(layout: BlockLayout, windows: AttentionPlan, best: Int) {
         self.layout = layout
         self.windows = windows
@@ -44,6 +46,7 @@ package struct BlockSparsePlan: Sendable {
 package struct BlockSparseTrace: Sendable {
     /// `[T, Hq]` each: ln Σ exp(score) of the compressed, selected and window branch.
     package let logSums: [Tensor]
+    /// The blocks that were chosen.
     package let selection: BlockSelection
 }
 

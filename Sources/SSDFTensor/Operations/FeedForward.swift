@@ -3,9 +3,12 @@ import SSDFCore
 
 /// A weight `[O, I]` and its bias `[O]`.
 package struct LayerWeights: Sendable {
+    /// `[O, I]`
     package var weight: Tensor
+    /// `[O]`; nil in a layer without.
     package var bias: Tensor?
 
+    /// A layer's parameters.
     package init(weight: Tensor, bias: Tensor?) {
         self.weight = weight
         self.bias = bias

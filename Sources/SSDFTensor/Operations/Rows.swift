@@ -9,6 +9,7 @@ import Synchronization
 package final class RowMap: Sendable {
     /// `[count]`, in 0 ..< targets.
     package let index: Buffer<Int32>
+    /// Rows that are mapped to.
     package let targets: Int
 
     /// The rows of each target, in ascending order: `rows[starts[t] ..< starts[t + 1]]`.
@@ -46,6 +47,7 @@ package final class RowMap: Sendable {
         self.targets = targets
     }
 
+    /// Rows that are mapped.
     package var count: Int { index.count }
 
     /// Built when first asked for.

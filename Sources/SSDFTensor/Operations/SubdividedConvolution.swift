@@ -7,8 +7,10 @@ package struct ConvolutionHead: Sendable {
     package var weight: Tensor
     /// `[O]`
     package var bias: Tensor
+    /// f.
     package var function: PointwiseFunction
 
+    /// A layer of these parameters.
     package init(weight: Tensor, bias: Tensor, function: PointwiseFunction) {
         self.weight = weight
         self.bias = bias

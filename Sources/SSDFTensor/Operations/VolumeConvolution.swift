@@ -3,10 +3,14 @@ import SSDFCore
 
 /// A dense convolution over volumes: side of the kernel, stride, and zeros added around the input.
 package struct VolumeWindow: Sendable, Equatable {
+    /// Voxels along a side of the kernel.
     package var side: Int
+    /// Voxels of the input from one result to the next.
     package var stride: Int
+    /// Zeros added at either end of every axis: fewer than `side`.
     package var padding: Int
 
+    /// A window of this size.
     package init(side: Int, stride: Int = 1, padding: Int = 0) {
         precondition(side > 0 && stride > 0 && padding >= 0 && padding < side)
         self.side = side

@@ -7,21 +7,28 @@ import SSDFCore
 package final class AdamW {
     /// The constants of the method but for the rate, which a schedule gives.
     package struct Options: Sendable, Equatable {
+        /// Decay of the gradient's running mean.
         package var beta1: Float = 0.9
+        /// Decay of the running mean of its square.
         package var beta2: Float = 0.999
+        /// Added to the root of that mean.
         package var epsilon: Float = 1e-8
         /// Of weights with more than one axis: biases and the scales of norms are not decayed.
         package var weightDecay: Float = 0.01
 
+        /// The constants of the paper.
         package init() {}
     }
 
+    /// The tensors that steps write.
     package let weights: [Tensor]
+    /// The constants; they may change between steps.
     package var options: Options
     /// Steps taken.
     package var stepCount = 0
     /// Running means of gradients and of their squares, in the weights' shapes.
     package let firstMoments: [Tensor]
+    /// Running means of the gradients' squares, in the weights' shapes.
     package let secondMoments: [Tensor]
 
     /// - Parameter weights: tensors with variables, whose memory the steps write.

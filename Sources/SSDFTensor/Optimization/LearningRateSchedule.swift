@@ -12,8 +12,10 @@ package struct LearningRateSchedule: Sendable, Equatable {
     package var warmup: Int
     /// Steps in all, at the end of which the rate is `last`; 0 for a constant rate.
     package var total: Int
+    /// The rate at the end.
     package var last: Double
 
+    /// A schedule of these rates and steps.
     package init(peak: Double, warmup: Int = 0, total: Int = 0, last: Double = 0) {
         self.peak = peak
         self.warmup = warmup

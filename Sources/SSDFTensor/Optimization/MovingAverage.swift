@@ -4,10 +4,14 @@ import SSDFCore
 ///
 /// The decay warms up as (1 + steps)/(10 + steps), so that early averages do not remember the start.
 package final class MovingAverage {
+    /// a, in the weights' shapes.
     package let averages: [Tensor]
+    /// The largest d.
     package let decay: Double
+    /// Steps taken.
     package var stepCount = 0
 
+    /// The average begins at the weights as they are.
     package init(_ weights: [Tensor], decay: Double) {
         self.decay = decay
         averages = weights.map { Tensor($0.array, shape: $0.shape) }

@@ -11,6 +11,7 @@ package struct AutoencoderSample: Sendable {
     package let target: Tensor
     /// What each voxel counts in the loss: those of the input together 1, the others together 1.
     package let weights: Tensor
+    /// Bricks of the band: tokens of the latents.
     package let brickCount: Int
 
     /// - Parameter sharpEdges: how much more an input voxel at a sharp edge weighs.

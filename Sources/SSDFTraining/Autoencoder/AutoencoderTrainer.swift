@@ -5,9 +5,12 @@ import SSDFVolume
 
 /// Encoder and decoder of a sparse SDF auto-encoder, with the parameter names of a released one.
 package struct AutoencoderNetwork: Sendable {
+    /// From voxels to the latents' distribution.
     package let encoder: SparseSDFEncoder
+    /// From latents to voxels.
     package let decoder: SparseSDFDecoder
 
+    /// - Throws: what the source throws.
     package init(_ config: SparseSDFVAEConfig, _ source: ParameterSource) throws(Failure) {
         encoder = try SparseSDFEncoder(
             source.scoped("encoder"), channels: config.encoderChannels, latentChannels: config.embedDim,
@@ -37,15 +40,20 @@ package struct AutoencoderNetwork: Sendable {
 ///
 /// Source: Wu et al., "Direct3D-S2: Gigascale 3D Generation Made Easy with Spatial Sparse Attention", 2025, §3.1.
 package final class AutoencoderTrainer: Trainer {
+    /// How it is trained.
     package let config: AutoencoderTrainingConfig
+    /// The network's sizes.
     package let model: SparseSDFVAEConfig
+    /// What the next step depends on besides the configuration.
     package let state: TrainingState
     private let component: (name: String, node: ConfigNode)
     private let resolutions: [Int]
     private let gradients: BatchGradients<AutoencoderNetwork>
     private let shapes: any ShapeSource
 
+    /// The name of the log and the checkpoint.
     package var name: String { "vae" }
+    /// Steps of the whole run.
     package var steps: Int { config.optimization.steps }
 
     /// - Parameter source: of the shapes; nil for procedural ones.
@@ -80,6 +88,7 @@ package final class AutoencoderTrainer: Trainer {
     /// The most bytes that the tensors of a sample held at one time.
     package var peakSampleBytes: Int { gradients.peakBytes }
 
+    /// The auto-encoder, as it is now.
     package var components: [TrainedComponent] {
         [TrainedComponent(name: component.name, node: component.node, prefix: "")]
     }

@@ -3,6 +3,7 @@ import SSDFNeural
 
 /// How a sparse SDF auto-encoder is trained: the section `vae` of a configuration's `training`.
 package struct AutoencoderTrainingConfig: Sendable, Equatable {
+    /// The batch, the optimiser and the schedule.
     package var optimization = OptimizationConfig()
     /// Weight of the latents' divergence from a unit Gaussian.
     package var divergence = 1e-3
@@ -18,6 +19,7 @@ package struct AutoencoderTrainingConfig: Sendable, Equatable {
     /// Voxels along the cube's side; each sample has one of them. Empty for the model's own, eight times its cells.
     package var resolutions: [Int] = []
 
+    /// The defaults.
     package init() {}
 
     /// - Throws: `badData` with line and key.

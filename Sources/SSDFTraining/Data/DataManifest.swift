@@ -2,9 +2,13 @@ import SSDFCore
 
 /// What was made of one mesh.
 package struct PreparedSample: Sendable, Equatable {
+    /// A container of the mesh's band at one resolution.
     package struct Volume: Sendable, Equatable {
+        /// Its name in the sample's folder.
         package var file: String
+        /// Length of the file.
         package var bytes: Int
+        /// Voxels along the cube's side.
         package var resolution: Int
         /// Active voxels.
         package var voxels: Int
@@ -14,20 +18,29 @@ package struct PreparedSample: Sendable, Equatable {
         package var sharp: Int
     }
 
+    /// A picture of the mesh.
     package struct View: Sendable, Equatable {
+        /// Its name in the sample's folder.
         package var file: String
+        /// Length of the file.
         package var bytes: Int
+        /// Degrees round the vertical: 0 looks from +z, 90 from +x.
         package var azimuth: Double
+        /// Degrees above the horizon.
         package var elevation: Double
     }
 
     /// The name of its folder, from the hash of the mesh's file.
     package var name: String
+    /// Triangles of the mesh.
     package var triangles: Int
     /// How inside was told from outside, and the share of voxels where that was clear.
     package var sign: String
+    /// The share of voxels whose sign was clear, 0 … 1.
     package var confidence: Double
+    /// Its volumes, by ascending resolution.
     package var volumes: [Volume]
+    /// Its pictures.
     package var views: [View]
 
     /// The name of the sample of a file with this content.
@@ -101,6 +114,7 @@ package struct PreparedSample: Sendable, Equatable {
 
 /// A line of the manifest of a folder of training data: a mesh, and what became of it.
 package struct ManifestEntry: Sendable, Equatable {
+    /// What became of a mesh.
     package enum Outcome: Sendable, Equatable {
         case made(PreparedSample)
         /// Left out, and why.
@@ -111,14 +125,17 @@ package struct ManifestEntry: Sendable, Equatable {
     package var source: String
     /// Of its bytes; empty when they could not be read.
     package var hash: String
+    /// What became of it.
     package var outcome: Outcome
 
+    /// The line of a mesh.
     package init(source: String, hash: String, outcome: Outcome) {
         self.source = source
         self.hash = hash
         self.outcome = outcome
     }
 
+    /// The line, as an object.
     package var json: JSONValue {
         let start: [JSONValue.Member] = [.init("source", .string(source)), .init("hash", .string(hash))]
         return switch outcome {
@@ -127,6 +144,7 @@ package struct ManifestEntry: Sendable, Equatable {
         }
     }
 
+    /// - Throws: `badData` when a key is missing or of another type, or a name is not that of a plain file.
     package init(_ json: JSONValue) throws(Failure) {
         let reader = MemberReader(json, place: "")
         source = try reader.string("source")

@@ -7,6 +7,7 @@ package struct PreparationSettings: Sendable, Equatable {
     package var resolutions = [128]
     /// The meshes' axis that points up.
     package var up = UpAxis.y
+    /// How inside is told from outside.
     package var sign = SignChoice.auto
     /// From how many degrees on an edge is sharp.
     package var creaseAngle = 30.0
@@ -19,12 +20,16 @@ package struct PreparationSettings: Sendable, Equatable {
     /// Of the choice of cameras and colours.
     package var seed: UInt64 = 0
 
+    /// The defaults.
     package init() {}
 
     /// Half width of the bands in voxels; what a voxel's nearness to sharp edges reaches, too.
     package static var halfWidth: Double { Double(BandSamples.halfWidth) }
+    /// The resolutions that may be asked for.
     package static let resolutionRange = 32...2048
+    /// The numbers of pictures that may be asked for.
     package static let viewRange = 0...64
+    /// The sides of pictures that may be asked for, in pixels.
     package static let viewSizes = 32...2048
 
     /// What a folder says of itself. Settings are equal when their texts are.

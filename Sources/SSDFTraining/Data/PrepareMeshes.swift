@@ -17,20 +17,28 @@ import Synchronization
 /// replaced as a whole; what is there does not depend on the number of threads, on interruptions, or on how the meshes were
 /// shared out over calls.
 package struct PreparationFolder: ~Copyable {
+    /// The list of all meshes.
     package static let manifestName = "manifest.jsonl"
+    /// What is made of every mesh.
     package static let settingsName = "settings.json"
+    /// The folder of the samples' folders.
     package static let samplesName = "samples"
 
+    /// The folder.
     package let path: String
     private let settings: PreparationSettings
     private let lock: Int32
 
+    /// What a call did.
     package struct Summary: Sendable, Equatable {
+        /// Samples made.
         package var made = 0
+        /// Meshes whose sample was there before.
         package var wereThere = 0
         /// Meshes that were left out, with the reason.
         package var dropped: [(source: String, reason: String)] = []
 
+        /// Whether two calls did the same.
         package static func == (a: Self, b: Self) -> Bool {
             a.made == b.made && a.wereThere == b.wereThere && a.dropped.elementsEqual(b.dropped, by: ==)
         }

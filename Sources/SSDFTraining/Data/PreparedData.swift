@@ -11,13 +11,16 @@ import SSDFVolume
 ///
 /// Its samples are those that the manifest names, each once; taking a line away leaves the sample out.
 package struct PreparedData: ShapeSource {
+    /// The folder.
     package let path: String
     /// By ascending name.
     package let samples: [PreparedSample]
+    /// The hash of the settings and the names of all samples.
     package let identity: String
     /// The resolutions that the folder was made with.
     package let resolutions: [Int]
 
+    /// The number of samples.
     package var count: Int? { samples.count }
 
     /// - Throws: `noInput` when this is no such folder or its manifest was not written; `badData` when the manifest is
@@ -47,6 +50,7 @@ package struct PreparedData: ShapeSource {
         identity = "sha256:" + hasher.digest()
     }
 
+    /// - Throws: `badData` naming a sample that has no volume of that resolution.
     package func check(resolution: Int) throws(Failure) {
         for sample in samples where !sample.volumes.contains(where: { $0.resolution == resolution }) {
             throw .badData(
@@ -58,10 +62,14 @@ package struct PreparedData: ShapeSource {
     /// The sample of a number: all come once before one comes again.
     private func sample(of number: Int) -> Int { SampleOrder(count: samples.count, seed: 0).sample(number) }
 
+    /// The band of the sample that stands at a number; prepared meshes are not turned.
+    /// - Throws: `badData` or `noInput` when its file is not what the manifest says.
     package func band(_ number: Int, resolution: Int, isRotated: Bool) throws(Failure) -> BandSamples {
         try band(ofSample: sample(of: number), resolution: resolution)
     }
 
+    /// The bricks of that band.
+    /// - Throws: as `band`.
     package func cells(_ number: Int, resolution: Int) throws(Failure) -> [BrickCoordinate] {
         try cells(ofSample: sample(of: number), resolution: resolution)
     }
@@ -88,6 +96,7 @@ package struct PreparedData: ShapeSource {
         return BandSamples(try distances(file, resolution)).bricks
     }
 
+    /// The most bricks that a sample has, as the manifest says; 1 when none has that resolution.
     package func largestBand(resolution: Int) -> Int {
         samples.reduce(1) { most, sample in
             max(most, sample.volumes.first { $0.resolution == resolution }?.bricks ?? 0)

@@ -22,16 +22,21 @@ package protocol ShapeSource: Sendable {
 
 /// The training half of the procedural shapes.
 extension ProceduralShapes: ShapeSource {
+    /// There is no end of them.
     package var count: Int? { nil }
+    /// The seed, which the configuration says, tells all.
     package var identity: String { "" }
 
+    /// Every resolution can be had.
     package func check(resolution: Int) {}
 
+    /// The band of a shape of the training half, turned at random where that is wanted.
     package func band(_ number: Int, resolution: Int, isRotated: Bool) -> BandSamples {
         BandSamples(
             isRotated ? rotatedShape(number, .training).shape : shape(number, .training).shape, resolution: resolution)
     }
 
+    /// The bricks of that band, unturned.
     package func cells(_ number: Int, resolution: Int) -> [BrickCoordinate] {
         BandSamples.cells(of: shape(number, .training).shape, resolution: resolution)
     }

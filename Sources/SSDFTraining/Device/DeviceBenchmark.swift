@@ -7,6 +7,7 @@ package final class DeviceBenchmark {
     private let plugin: DevicePlugin
     private let compute: Compute
 
+    /// - Parameter threads: of what runs on the processor.
     package init(_ plugin: DevicePlugin, threads: Int) {
         self.plugin = plugin
         compute = Compute(DeviceBackend(plugin, threads: threads))

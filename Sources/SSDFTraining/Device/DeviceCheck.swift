@@ -7,12 +7,15 @@ import SSDFTensor
 package final class DeviceCheck {
     /// What one operation came to.
     package struct Finding: Sendable {
+        /// The operation.
         package var name: String
         /// ‖difference‖ / ‖processor's result‖, the largest over results and gradients; infinite where one is not finite.
         package var error: Double
         /// What of the operation had it: "result", "gradient 1".
         package var worst: String
+        /// The largest error that rounding explains.
         package var limit: Double
+        /// Whether the error is no larger than that.
         package var passed: Bool { error <= limit }
     }
 

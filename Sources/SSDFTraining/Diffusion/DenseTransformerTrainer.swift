@@ -4,7 +4,9 @@ import SSDFTensor
 
 /// The networks of the dense stage that learn together.
 package struct DenseStageNetwork: Sendable {
+    /// From a picture to its tokens.
     package let encoder: ImageEncoder
+    /// From noise and tokens to the velocity towards the cells.
     package let transformer: DenseDiffusionTransformer
     /// Coarse cells from the mean of the picture's tokens: for training alone.
     let head: Linear?
@@ -12,6 +14,8 @@ package struct DenseStageNetwork: Sendable {
     /// Cells along a side of what the head predicts.
     static var coarseSide: Int { 8 }
 
+    /// - Parameter hasHead: whether there is a head for the picture tokens' own loss.
+    /// - Throws: what the source throws.
     package init(
         _ source: ParameterSource, encoder: DinoEncoderConfig, transformer: DenseDiTConfig, hasHead: Bool
     ) throws(Failure) {
@@ -32,10 +36,15 @@ package struct DenseStageNetwork: Sendable {
 ///
 /// Source: Wu et al., "Direct3D-S2", 2025, §3.3; Esser et al., "Scaling Rectified Flow Transformers", 2024.
 package final class DenseTransformerTrainer: Trainer {
+    /// How it is trained.
     package let config: DiffusionTrainingConfig
+    /// What the next step depends on besides the configuration.
     package let state: TrainingState
+    /// Sizes of the image encoder.
     package let encoder: DinoEncoderConfig
+    /// Sizes of the transformer.
     package let transformer: DenseDiTConfig
+    /// What the pictures and cells are made from.
     package let recipe: PictureSet.Recipe
     private let parts: [TrainedComponent]
     private let gradients: BatchGradients<DenseStageNetwork>
@@ -50,8 +59,11 @@ package final class DenseTransformerTrainer: Trainer {
     /// Micro-batches of a device, made by the processor while the device works on the one before; by their first sample.
     private var ahead: Lookahead<Int, DenseSamples>?
 
+    /// The name of the log and the checkpoint.
     package var name: String { "dense_dit" }
+    /// Steps of the whole run.
     package var steps: Int { config.optimization.steps }
+    /// The transformer, its scheduler and the image encoder, as they are now.
     package var components: [TrainedComponent] { parts }
 
     /// The section's defaults.
@@ -145,11 +157,14 @@ package final class DenseTransformerTrainer: Trainer {
         }
     }
 
+    /// Makes the pictures, or finds them in a file that an earlier run left.
+    /// - Throws: `badData` when prepared data does not fit; `inputOutput` when that file cannot be written.
     package func prepare(progress: ProgressHandler) throws {
         pictures = try PictureSet.prepared(
             recipe, data: data, cache: cachePath, threads: gradients.threads, progress: progress)
     }
 
+    /// Whether the pictures go into a file.
     package var keepsPreparation: Bool { cachePath != nil }
 
     private static func estimatedBytes(
@@ -227,10 +242,12 @@ package struct DenseSamples: Sendable {
     /// `[B · tokens, C · p³]`: what the transformer sees, and what it is to predict.
     let input: Tensor
     let target: Tensor
+    /// How noisy each sample is.
     package let times: [FlowTime]
     /// `[B, 8³]`: 1 where any cell is occupied; nil without an auxiliary loss.
     let coarse: Tensor?
 
+    /// The samples `numbers` of a run, made noisy.
     package init(
         pictures: PictureSet, targets: any StructureTargets, places: [Int32], numbers: Range<Int>, order: SampleOrder,
         config: DiffusionTrainingConfig, imageSide: Int, _ compute: Compute

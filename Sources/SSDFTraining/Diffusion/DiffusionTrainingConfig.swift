@@ -3,6 +3,7 @@ import SSDFNeural
 
 /// How a diffusion transformer is trained: the sections `dense_dit` and `sparse_dit` of a configuration's `training`.
 package struct DiffusionTrainingConfig: Sendable, Equatable {
+    /// What becomes of the image encoder.
     package enum EncoderTraining: String, Sendable, CaseIterable {
         /// With the transformer.
         case joint
@@ -10,6 +11,7 @@ package struct DiffusionTrainingConfig: Sendable, Equatable {
         case frozen
     }
 
+    /// The batch, the optimiser and the schedule.
     package var optimization = OptimizationConfig()
     /// Samples that go through the network together, on one thread; a divisor of the batch.
     package var group = 1
@@ -22,11 +24,14 @@ package struct DiffusionTrainingConfig: Sendable, Equatable {
     package var dropped = 0.1
     /// Weight of the picture tokens' own loss; of the dense stage alone.
     package var auxiliary = 0.5
+    /// What becomes of the image encoder; of sparse stages alone.
     package var encoder = EncoderTraining.joint
     /// Procedural shapes, and pictures of each.
     package var shapes = 40_000
+    /// Pictures of each shape.
     package var views = 2
 
+    /// The defaults.
     package init() {}
 
     /// - Throws: `badData` with line and key.

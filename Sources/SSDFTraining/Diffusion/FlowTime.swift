@@ -12,6 +12,7 @@ import SSDFCore
 ///
 /// Source: Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Synthesis", 2024, §3.1.
 package struct FlowTime: Sendable {
+    /// Whether the mean of all shapes is to be predicted.
     package var isMean: Bool
     var sigma: Float
     /// Whether the condition is left out.

@@ -15,10 +15,13 @@ package final class LatentSet: Sendable {
     package let values: Buffer<Float>
     /// Of all values.
     package let mean: Double
+    /// Of all values; at least 1e-6.
     package let deviation: Double
 
+    /// Number of shapes.
     package var count: Int { starts.count - 1 }
 
+    /// A set of arrays shaped as the properties say; measures mean and deviation.
     package init(
         channels: Int, starts: [Int], places: consuming Buffer<UInt32>, values: consuming Buffer<Float>
     ) {

@@ -6,8 +6,11 @@ import SSDFTensor
 package struct SparseStageNetwork: Sendable {
     /// Nil when the image encoder is frozen.
     package let encoder: ImageEncoder?
+    /// From noise, cells and picture tokens to the velocity towards the latents.
     package let transformer: SparseDiffusionTransformer
 
+    /// - Parameter encoder: nil when the image encoder is frozen.
+    /// - Throws: what the source throws.
     package init(
         _ source: ParameterSource, encoder: DinoEncoderConfig?, transformer: SparseDiTConfig
     ) throws(Failure) {
@@ -20,9 +23,13 @@ package struct SparseStageNetwork: Sendable {
 /// Trains a sparse stage, from a picture and the cells that hold the surface to the latents in them, on the true cells
 /// and the latents of the model folder's sparse auto-encoder.
 package final class SparseTransformerTrainer: Trainer {
+    /// How it is trained.
     package let config: DiffusionTrainingConfig
+    /// What the next step depends on besides the configuration.
     package let state: TrainingState
+    /// Sizes of the transformer.
     package let transformer: SparseDiTConfig
+    /// What the pictures and cells are made from.
     package let recipe: PictureSet.Recipe
     private let encoderConfig: DinoEncoderConfig
     private let frozen: ImageEncoder?
@@ -40,7 +47,9 @@ package final class SparseTransformerTrainer: Trainer {
     /// Micro-batches of a device, made by the processor while the device works on the one before; by their first sample.
     private var ahead: Lookahead<Int, SparseSamples>?
 
+    /// The name of the log and the checkpoint.
     package var name: String { "sparse_dit" }
+    /// Steps of the whole run.
     package var steps: Int { config.optimization.steps }
 
     /// The section's defaults.
@@ -177,6 +186,8 @@ package final class SparseTransformerTrainer: Trainer {
         ]
     }
 
+    /// Makes the pictures and the latents, or finds them in files that an earlier run left.
+    /// - Throws: `badData` when prepared data does not fit; `inputOutput` when a file cannot be written.
     package func prepare(progress: ProgressHandler) throws {
         let total = 2 * recipe.shapes
         pictures = try PictureSet.prepared(recipe, data: data, cache: cachePath, threads: gradients.threads) {
@@ -205,6 +216,7 @@ package final class SparseTransformerTrainer: Trainer {
         latents = made
     }
 
+    /// Whether the pictures go into a file.
     package var keepsPreparation: Bool { cachePath != nil }
 
     private static func estimatedBytes(
@@ -291,8 +303,10 @@ package struct SparseSamples: Sendable {
     /// What the transformer sees, and `[N, channels]`, what it is to predict.
     let input: SparseTensor
     let target: Tensor
+    /// How noisy each sample is.
     package let times: [FlowTime]
 
+    /// The samples `numbers` of a run, made noisy.
     package init(
         pictures: PictureSet, latents: LatentSet, numbers: Range<Int>, order: SampleOrder,
         config: DiffusionTrainingConfig, imageSide: Int, _ compute: Compute

@@ -16,6 +16,7 @@ package struct RoundTripScore: Sendable {
     package var error = 0.0
     /// Voxels beside the input's on the wrong side.
     package var wrongSigns = 0
+    /// Tokens of the latents.
     package var tokens = 0
     /// Whether the decoded surface is closed, oriented and manifold.
     package var isClosed = false
@@ -25,6 +26,7 @@ package struct RoundTripScore: Sendable {
 package final class AutoencoderEvaluation {
     private let network: AutoencoderNetwork
     private let isoValue: Double
+    /// Voxels along the cube's side.
     package let resolution: Int
     private let threads: Int
 

@@ -19,6 +19,7 @@ package struct GenerationScore: Sendable {
 
 /// What a model made of a picture of a shape.
 package struct PictureScore: Sendable {
+    /// The family of the shape, and its number.
     package var name = ""
     /// Intersection over union of the occupied cells; nil for a model without a dense stage.
     package var structure: Double?
@@ -32,18 +33,26 @@ package struct PictureScore: Sendable {
 package final class GenerationEvaluation: Sendable {
     /// How stages are sampled where the model's own way is not wanted.
     package struct Sampling: Sendable {
+        /// Passes of every stage; nil for the model's own number.
         package var steps: Int?
+        /// Guidance scale of every stage; nil for the model's own.
         package var guidance: Double?
+        /// What stages begin with; nil for the model's own way.
         package var start: SamplingStart?
+        /// Of the noise.
         package var seed: UInt64 = 0
 
+        /// The model's own way.
         package init() {}
     }
 
     /// A picture with what was made of it.
     package struct Example: Sendable {
+        /// What the model was given.
         package var picture: RasterImage
+        /// From where and how that shows the shape.
         package var view: ShapeView
+        /// What it made of it.
         package var mesh: TriangleMesh
     }
 

@@ -8,8 +8,11 @@ package final class PictureSet: Sendable {
     package struct Recipe: Sendable, Equatable {
         /// Of the procedural shapes and their views.
         package var seed: UInt64
+        /// Which half of the procedural shapes.
         package var split: ProceduralShapes.Split
+        /// How many of them, from number 0.
         package var shapes: Int
+        /// Pictures of each.
         package var views: Int
         /// Pixels along a picture's side.
         package var side: Int
@@ -18,6 +21,7 @@ package final class PictureSet: Sendable {
         /// Identifies a folder that takes the place of the procedural shapes.
         package var data = ""
 
+        /// A recipe of procedural shapes.
         package init(
             seed: UInt64, split: ProceduralShapes.Split = .training, shapes: Int, views: Int, side: Int, resolution: Int
         ) {
@@ -33,6 +37,7 @@ package final class PictureSet: Sendable {
         package var bytes: Int { shapes * (views * pictureBytes + 8 * cellWords) }
     }
 
+    /// What it was made from.
     package let recipe: Recipe
     /// `[shapes, views, side, side, 3]`
     package let pictures: Buffer<UInt8>

@@ -22,13 +22,16 @@ package struct ShapeView: Sendable, Equatable {
     package var occlusion: Float
     /// Strength of the highlight, and its exponent.
     package var highlight: Float
+    /// The highlight's exponent: the higher, the smaller it is.
     package var gloss: Float
     /// Linear colour of the surface; below `split` the other one.
     package var colors: (Vector3f, Vector3f)
+    /// The height along y at which the colour changes.
     package var split: Float
     /// The picture holds colours to the power of 1/gamma.
     package var gamma: Float
 
+    /// Whether azimuth, elevation, colours and light are equal, which no two views drawn at random share.
     package static func == (a: Self, b: Self) -> Bool {
         a.azimuth == b.azimuth && a.elevation == b.elevation && a.colors == b.colors && a.light == b.light
     }

@@ -10,14 +10,18 @@ package struct ProcessGroup: GradientReduction {
     /// Numbers of a message at most; longer gradients go in pieces, which changes no sum.
     private let pieceLength: Int
 
+    /// The processes that messages go between.
     package init(_ messages: any ProcessMessages, pieceLength: Int = 1 << 24) {
         self.messages = messages
         self.pieceLength = pieceLength
     }
 
+    /// The number of this process, from 0.
     package var rank: Int { messages.rank }
+    /// The number of processes.
     package var count: Int { messages.count }
 
+    /// See `GradientReduction`. Memory is that of one more piece.
     package func add(
         _ own: UnsafeBufferPointer<Float>, to total: UnsafeMutableBufferPointer<Float>, isFirst: Bool
     ) {
@@ -57,6 +61,7 @@ package struct ProcessGroup: GradientReduction {
             counts: lengths.map { 4 * $0 })
     }
 
+    /// See `GradientReduction`.
     package func gather(_ own: [Double]) -> [Double] {
         var all = [Double](repeating: 0, count: count * own.count)
         own.withUnsafeBytes { own in
@@ -67,6 +72,7 @@ package struct ProcessGroup: GradientReduction {
         return all
     }
 
+    /// See `GradientReduction`.
     package func together<Result>(_ body: () throws -> Result) throws -> Result {
         var result: Result?
         var failure: Failure?

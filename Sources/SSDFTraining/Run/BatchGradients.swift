@@ -18,9 +18,11 @@ package final class BatchGradients<Network: Sendable> {
     package let parameters: [Parameter]
     /// The memory behind the parameters.
     package let weights: FlatParameters
+    /// To work on; the gradient does not depend on it.
     package let threads: Int
     /// Micro-batches of a step, on all processes together.
     package let accumulation: Int
+    /// How processes add up.
     package let reduction: any GradientReduction
     /// For work on the weights, and for networks run outside training.
     package let compute: Compute
@@ -77,6 +79,7 @@ package final class BatchGradients<Network: Sendable> {
         return (0..<count).map { _ in Compute(threads: count == 1 ? threads : inner) }
     }
 
+    /// Groups of a micro-batch.
     package var groups: Int { copies.count }
 
     /// The most bytes that the tensors of a worker's group held at one time.

@@ -24,11 +24,15 @@ package protocol GradientReduction: Sendable {
 
 /// A run of one process.
 package struct SingleProcess: GradientReduction {
+    /// The first, and only.
     package var rank: Int { 0 }
+    /// One.
     package var count: Int { 1 }
 
+    /// A run of one process.
     package init() {}
 
+    /// total ← total + own, or own alone.
     package func add(
         _ own: UnsafeBufferPointer<Float>, to total: UnsafeMutableBufferPointer<Float>, isFirst: Bool
     ) {
@@ -39,7 +43,9 @@ package struct SingleProcess: GradientReduction {
         }
     }
 
+    /// The list itself.
     package func gather(_ own: [Double]) -> [Double] { own }
 
+    /// Does it; there is no other process to agree with.
     package func together<Result>(_ body: () throws -> Result) throws -> Result { try body() }
 }

@@ -9,6 +9,7 @@ package final class MemoryAdmission {
     /// Bytes that the training admitted last takes, about.
     package private(set) var needed = 0
 
+    /// - Parameter limit: bytes that training may take.
     package init(limit: Int) { self.limit = limit }
 
     /// No limit but the machine's, found out the hard way.

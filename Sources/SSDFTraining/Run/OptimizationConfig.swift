@@ -10,21 +10,28 @@ package struct OptimizationConfig: Sendable, Equatable {
     package var batch = 8
     /// Micro-batches whose gradients make one step, on all machines together.
     package var accumulation = 1
+    /// The highest rate.
     package var learningRate = 1e-3
+    /// Steps until the rate is at its highest.
     package var warmup = 200
     /// The last rate, as a share of the highest.
     package var lastRate = 0.02
+    /// Share of a weight that is taken away in a step, times the rate; biases and norms do not decay.
     package var weightDecay = 0.01
+    /// Decay of the gradient's moving average.
     package var beta1 = 0.9
+    /// Decay of the moving average of its square.
     package var beta2 = 0.99
     /// Largest norm of a gradient.
     package var clip = 1.0
     /// Decay of the weights' moving average, which becomes the model.
     package var average = 0.999
+    /// Of the first weights, the order of the samples and the noise.
     package var seed = 0
     /// Whether blocks run twice instead of keeping what their gradients need: less memory for more time.
     package var checkpointing = false
 
+    /// The defaults.
     package init() {}
 
     /// - Throws: `badData` with line and key.
@@ -47,6 +54,7 @@ package struct OptimizationConfig: Sendable, Equatable {
     /// Samples of a step.
     package var samples: Int { batch * accumulation }
 
+    /// What the optimiser takes of it.
     package var optimizer: AdamW.Options {
         var options = AdamW.Options()
         options.beta1 = Float(beta1)
@@ -55,6 +63,7 @@ package struct OptimizationConfig: Sendable, Equatable {
         return options
     }
 
+    /// The rate of every step.
     package var schedule: LearningRateSchedule {
         LearningRateSchedule(peak: learningRate, warmup: warmup, total: steps, last: learningRate * lastRate)
     }

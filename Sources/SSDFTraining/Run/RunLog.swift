@@ -4,6 +4,7 @@ import SSDFCore
 ///
 /// A run that was interrupted went on from an earlier step; what its log says twice counts as it was said last.
 package struct RunLog: Sendable {
+    /// The file.
     package let path: String
     /// The names of the numbers of its lines, "step" apart, in the order they first come in.
     package private(set) var names: [String] = []

@@ -2,9 +2,12 @@ import SSDFCore
 
 /// Which sample a number stands for: all are seen once before one is seen again, in an order that jumps about.
 package struct SampleOrder: Sendable {
+    /// How many samples there are.
     package let count: Int
+    /// Of the order.
     package let seed: UInt64
 
+    /// The order of so many samples.
     package init(count: Int, seed: UInt64) { (self.count, self.seed) = (count, seed) }
 
     /// - Parameter number: from 0, over all steps.

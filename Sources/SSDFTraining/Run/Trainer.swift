@@ -20,9 +20,12 @@ package protocol Trainer: AnyObject {
 }
 
 extension Trainer {
+    /// Nothing takes long.
     package func prepare(progress: ProgressHandler) throws {}
+    /// Nothing is left.
     package var keepsPreparation: Bool { false }
 
+    /// Numbers that are trained.
     package var parameterCount: Int { state.parameters.reduce(0) { $0 + $1.value.count } }
 }
 
@@ -30,19 +33,27 @@ extension Trainer {
 package struct StepRecord: Sendable, Equatable {
     /// Steps done, this one included.
     package var step = 0
+    /// The mean of the samples' losses.
     package var loss = 0.0
+    /// The gradient's norm before it was clipped.
     package var gradientNorm = 0.0
+    /// The learning rate.
     package var rate = 0.0
     /// What else the log holds, by name.
     package var parts: [Part] = []
 
+    /// A number of the log by its name.
     package struct Part: Sendable, Equatable {
+        /// Its key in the log.
         package var name: String
+        /// The number.
         package var value: Double
 
+        /// A number of the log.
         package init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
     }
 
+    /// The record of no step.
     package init() {}
 
     /// A number of `parts`.
@@ -58,6 +69,7 @@ package struct TrainedComponent: Sendable {
     /// What the names of its parameters begin with among those trained, "encoder."; nil for a part without weights.
     package var prefix: String?
 
+    /// A part of a model, as training leaves it.
     package init(name: String, node: ConfigNode, prefix: String?) {
         (self.name, self.node, self.prefix) = (name, node, prefix)
     }

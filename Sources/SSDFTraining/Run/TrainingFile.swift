@@ -3,6 +3,7 @@ import SSDFNeural
 
 /// A configuration file of `ssdf-train`: the model's components, and how they are trained.
 package struct TrainingFile: Sendable {
+    /// The components, read and checked.
     package let model: ModelConfig
     /// The components' sections.
     package let components: ConfigNode

@@ -6,8 +6,11 @@ import SSDFTensor
 /// moments, the moving average, and how many steps are done. Written and read without loss, so that a run that was
 /// stopped continues to the same bytes.
 package final class TrainingState {
+    /// The network's parameters, in the order of its layers.
     package let parameters: [Parameter]
+    /// The optimiser with its moments.
     package let optimizer: AdamW
+    /// The moving average of the weights, which becomes the model.
     package let average: MovingAverage
     /// Identifies the configuration: a run goes on only with the one that it was started with.
     package let fingerprint: String
@@ -52,6 +55,7 @@ package final class TrainingState {
         zip(parameters, weights.parts(of: average.averages)).map { ($0.name, $1) }
     }
 
+    /// Steps done.
     package var step: Int { optimizer.stepCount }
 
     private var parts: [(name: String, tensors: [Tensor])] {

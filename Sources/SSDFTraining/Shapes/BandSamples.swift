@@ -19,6 +19,7 @@ package struct BandSamples: ~Copyable, Sendable {
     /// Half width of the band in voxels.
     package static let halfWidth: Float = 4
 
+    /// A band of arrays shaped as the properties say.
     package init(
         resolution: Int, bricks: [BrickCoordinate], values: consuming Buffer<Float>,
         sharpness: consuming Buffer<Float> = Buffer(uninitialized: 0)

@@ -16,8 +16,10 @@ package struct ProceduralShapes: Sendable {
         case heldOut
     }
 
+    /// Shapes of different seeds have nothing in common.
     package let seed: UInt64
 
+    /// The shapes of a seed.
     package init(seed: UInt64) { self.seed = seed }
 
     /// Shape number `index`, upright, its longest side 1.9, centred in the cube. All families are equally likely.

@@ -10,11 +10,13 @@ package struct Shape: Sendable, Equatable {
 
     static let width = Int(SSDF_PRIMITIVE_FLOATS)
 
+    /// The shape of primitives in that layout; empty by default.
     package init(numbers: [Float] = []) {
         precondition(numbers.count % Self.width == 0, "a primitive has \(Self.width) numbers")
         self.numbers = numbers
     }
 
+    /// Number of primitives.
     package var primitiveCount: Int { numbers.count / Self.width }
 
     mutating func append(_ primitive: [Float]) {

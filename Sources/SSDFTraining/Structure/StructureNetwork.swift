@@ -5,10 +5,14 @@ import SSDFVolume
 
 /// Encoder and decoder of a dense structure auto-encoder (SPEC §9), with the parameter names of a released one.
 package struct StructureNetwork: Sendable {
+    /// From cells to the latents' distribution, means and logarithms of variances.
     package let encoder: DenseShapeNetwork
+    /// From latents to a logit a cell.
     package let decoder: DenseShapeNetwork
+    /// Channels of a latent.
     package let latentChannels: Int
 
+    /// - Throws: `badData` when widths do not fit together, or from the source.
     package init(_ config: DenseShapeVAEConfig, _ source: ParameterSource) throws(Failure) {
         encoder = try DenseShapeNetwork(
             source.scoped("encoder"), .encoder, inputs: config.inChannels, outputs: 2 * config.embedDim,

@@ -12,8 +12,11 @@ import SSDFVolume
 /// Source: Wu et al., "Direct3D-S2", 2025, §3.3 (its first stage); Kingma & Welling, "Auto-Encoding Variational Bayes",
 /// 2014.
 package final class StructureTrainer: Trainer {
+    /// How it is trained.
     package let config: StructureTrainingConfig
+    /// The network's sizes.
     package let model: DenseShapeVAEConfig
+    /// What the next step depends on besides the configuration.
     package let state: TrainingState
     /// Cells along the cube's side.
     package let side: Int
@@ -21,7 +24,9 @@ package final class StructureTrainer: Trainer {
     private let gradients: BatchGradients<StructureNetwork>
     private let shapes: any ShapeSource
 
+    /// The name of the log and the checkpoint.
     package var name: String { "structure" }
+    /// Steps of the whole run.
     package var steps: Int { config.optimization.steps }
 
     /// - Parameter source: of the shapes; nil for procedural ones.

@@ -3,6 +3,7 @@ import SSDFNeural
 
 /// How the dense structure auto-encoder is trained: the section `structure` of a configuration's `training`.
 package struct StructureTrainingConfig: Sendable, Equatable {
+    /// The batch, the optimiser and the schedule.
     package var optimization = OptimizationConfig()
     /// Samples that go through the network together, on one thread; a divisor of the batch.
     package var group = 1
@@ -13,6 +14,7 @@ package struct StructureTrainingConfig: Sendable, Equatable {
     /// Shapes that the scale of the latents is measured on.
     package var measured = 256
 
+    /// The defaults.
     package init() {}
 
     /// - Throws: `badData` with line and key.

@@ -13,16 +13,6 @@ package struct VolumeReport: Sendable, Equatable {
 
         /// What the grid says of itself.
         package var metadata: GridMetadata { header.metadata }
-        /// Bytes that positions, masks and values take without any coding.
-        package var rawBytes: Int {
-            totals.brickCount * (12 + 64) + totals.activeCount * metadata.channels * header.dtype.size
-        }
-        /// Bytes in the file.
-        package var storedBytes: Int { totals.storedBytes }
-        /// Bytes in the file for each active voxel; 0 when there is none.
-        package var bytesPerActiveVoxel: Double {
-            totals.activeCount == 0 ? 0 : Double(storedBytes) / Double(totals.activeCount)
-        }
     }
 
     /// Length of the file in bytes.

@@ -169,6 +169,30 @@ import SSDFMesh
         }
     }
 
+    /// Rays, likewise; where one passes an edge, rounding decides.
+    @Test func instructionSetsMeetTheSameTriangles() {
+        let mesh = FixtureMesh.clean.max { $0.mesh.triangleCount < $1.mesh.triangleCount }!.mesh
+        let tree = TriangleBVH(mesh)
+        let center = mesh.boundingBox.center
+        let rays = queries(mesh, count: 2000, seed: 6).map { p in
+            let d = center - p
+            return ssdf_bvh_ray(
+                origin: (p.x, p.y, p.z), direction: (d.x, d.y, d.z), near: 0, far: .greatestFiniteMagnitude)
+        }
+        let none = ssdf_bvh_hit()
+        var plain = [ssdf_bvh_hit](repeating: none, count: rays.count)
+        tree.withTree { ssdf_bvh_first_hits_isa(0, $0, rays, rays.count, &plain) }
+        #expect(plain.count { $0.triangle != .max } > 500)
+        for isa in 0...ssdf_isa() {
+            var other = [ssdf_bvh_hit](repeating: none, count: rays.count)
+            tree.withTree { ssdf_bvh_first_hits_isa(isa, $0, rays, rays.count, &other) }
+            let differing = zip(plain, other).count { a, b in
+                a.triangle != b.triangle && !(a.triangle != .max && b.triangle != .max && abs(a.t - b.t) <= 1e-5)
+            }
+            #expect(differing <= 4, "instruction set \(isa): \(differing) of \(rays.count)")
+        }
+    }
+
     @Test func threadsDoNotChangeAnswers() {
         let mesh = TriangleMesh.scan()
         let one = TriangleBVH(mesh, threads: 1)
