@@ -70,6 +70,8 @@ import SSDFVolume
             // The first pass also packs the weights, sorts windows and takes its memory.
             if turn > 0 { seconds.append(Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9) }
         }
+        let memory = peakMemory()
+        let foreseen = config.cost(coordinates, context: 1374, precision).bytes
         let operations = try operations(config, coordinates)
         let best = seconds.min()!
         let peak = BarePeak(threads: threads, precision: precision).measured()
@@ -77,7 +79,7 @@ import SSDFVolume
             """
             {"tokens": \(tokens), "precision": "\(precision.rawValue)", "threads": \(threads), "seconds": \(best), \
             "operations": \(operations), "peak": \(peak), "share": \(operations / best / peak), \
-            "memory": \(peakMemory())}
+            "memory": \(memory), "foreseen": \(foreseen)}
             """)
     }
 
