@@ -176,7 +176,7 @@ let package = Package(
             "FuzzTargets",
             ["SSDFCore", "SSDFVolume", "SSDFMesh", "SSDFImage", "SSDFTensor", "SSDFNeural", "CSSDFKernels", "CZlib"]),
         tests("FuzzTests", ["FuzzTargets"]),
-        tests("SSDFCoreTests", []),
+        tests("SSDFCoreTests", ["CSSDFKernels", "RandomModels"]),
         support("ContainerCases", ["SSDFCore", "SSDFVolume"]),
         tests("SSDFVolumeTests", ["SSDFVolume", "ContainerCases", "CSSDFKernels"]),
         tests("SSDFImageTests", ["SSDFImage", "SSDFMesh", "FixtureMeshes"]),

@@ -33,13 +33,28 @@ static void on_warning(png_structp png, png_const_charp text) {
 
 static void fail(png_structp png, const char *text) { on_error(png, text); }
 
+static void fail_at_end(png_structp png, size_t count, size_t missing) {
+    char text[SSDF_PNG_MESSAGE];
+    snprintf(text, sizeof text, "the file ends at byte %zu, expected %zu more", count, missing);
+    fail(png, text);
+}
+
+// The library allocates what a chunk says it holds, and only warns of one that is absurd: 167 bytes can ask for 2 GB.
+static void check_lengths(png_structp png, const struct context *context) {
+    for (size_t at = 8; context->count - at >= 12;) {
+        const uint8_t *chunk = context->bytes + at;
+        size_t length = (size_t)chunk[0] << 24 | chunk[1] << 16 | chunk[2] << 8 | chunk[3];
+        size_t left = context->count - at - 12;
+        if (length > left) fail_at_end(png, context->count, length - left);
+        if (memcmp(chunk + 4, "IEND", 4) == 0) return;
+        at += length + 12;
+    }
+}
+
 static void take(png_structp png, png_bytep target, size_t wanted) {
     struct context *context = png_get_io_ptr(png);
     if (wanted > context->count - context->position) {
-        char text[SSDF_PNG_MESSAGE];
-        snprintf(text, sizeof text, "the file ends at byte %zu, expected %zu more", context->count,
-                 wanted - (context->count - context->position));
-        fail(png, text);
+        fail_at_end(png, context->count, wanted - (context->count - context->position));
     }
     memcpy(target, context->bytes + context->position, wanted);
     context->position += wanted;
@@ -48,6 +63,7 @@ static void take(png_structp png, png_bytep target, size_t wanted) {
 // `rows` and `picture->pixels` are stored through volatile lvalues by the caller, so that they survive the longjmp.
 static void read_picture(png_structp png, png_infop info, struct context *context, uint32_t largest_side,
                          struct ssdf_png *volatile picture, png_bytep *volatile *rows) {
+    check_lengths(png, context);
     png_set_read_fn(png, context, take);
     png_set_user_limits(png, largest_side, largest_side);
     png_set_chunk_malloc_max(png, 8 << 20);

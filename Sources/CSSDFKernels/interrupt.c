@@ -133,6 +133,16 @@ _Noreturn void ssdf_end_without_memory(size_t bytes) {
     _exit(69);
 }
 
+_Noreturn void ssdf_end_with_device(const char *message) {
+    clear_bar();
+    remove_temporaries();
+    say(tool);
+    say(": device: ");
+    say(message);
+    say("\n");
+    _exit(70);
+}
+
 static void on_bus_error(int signal, siginfo_t *info, void *context) {
     (void)context;
     uintptr_t address = (uintptr_t)info->si_addr;

@@ -22,8 +22,3 @@ void ssdf_populate(const void *start, size_t bytes) {
     madvise((void *)start, bytes, MADV_WILLNEED);
 #endif
 }
-
-void *ssdf_remap(void *address, size_t bytes, size_t larger) {
-    void *moved = mremap(address, bytes, larger, MREMAP_MAYMOVE);
-    return moved == MAP_FAILED ? NULL : moved;
-}

@@ -9,8 +9,10 @@ import SSDFCore
 
 /// An amount of memory: a number and one of K, M, G, T (powers of 1024; "KiB" and "KB" mean the same), or plain bytes.
 package struct ByteSize: ExpressibleByArgument, Sendable, Equatable {
+    /// The amount in bytes, > 0.
     package let bytes: Int
 
+    /// The amount that a person typed; nil when it is none, 0, or beyond 4 EiB.
     package init?(argument: String) {
         let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         guard let number = Double(digits), number > 0 else { return nil }

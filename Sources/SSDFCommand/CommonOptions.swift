@@ -33,8 +33,10 @@ package struct CommonOptions: ParsableArguments {
     @Flag(name: [.short, .long], help: "Print what is done, and how long it took; with --version, what it runs on.")
     package var verbose = false
 
+    /// The defaults, before the command line is read.
     package init() {}
 
+    /// - Throws: `ValidationError` for options that exclude each other.
     package func validate() throws {
         if quiet, verbose { throw ValidationError("-q and -v exclude each other") }
     }
@@ -55,13 +57,17 @@ package struct CommonOptions: ParsableArguments {
 
 /// A number of threads.
 package struct ThreadCount: ExpressibleByArgument, Sendable, Equatable {
+    /// The most threads that may be asked for.
     package static var maximum: Int { 1024 }
+    /// The number, 1 to `maximum`.
     package let count: Int
 
+    /// The number that a person typed; nil when it is none or out of range.
     package init?(argument: String) {
         guard let count = Int(argument), (1...Self.maximum).contains(count) else { return nil }
         self.count = count
     }
 
+    /// As the help shows it.
     package var defaultValueDescription: String { "\(count)" }
 }

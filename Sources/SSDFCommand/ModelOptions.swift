@@ -10,6 +10,7 @@ package struct ModelOptions: ParsableArguments {
         completion: .directory)
     package var model: String?
 
+    /// The defaults, before the command line is read.
     package init() {}
 }
 

@@ -13,6 +13,8 @@ extension NamedChoice {
         self = choice
     }
 
+    /// As the help shows it.
     package var defaultValueDescription: String { name }
+    /// What may be typed.
     package static var allValueStrings: [String] { allCases.map(\.name) }
 }

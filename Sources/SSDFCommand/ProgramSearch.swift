@@ -11,6 +11,7 @@ package struct ProgramSearch: Sendable {
     /// Folders in the order in which they are searched.
     package var folders: [String]
 
+    /// A search of these folders alone.
     package init(folders: [String]) { self.folders = folders }
 
     /// The folders of this process.

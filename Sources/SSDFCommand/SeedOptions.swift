@@ -5,6 +5,7 @@ package struct SeedOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Seed of the random choices: a number, or random.", valueName: "seed"))
     package var seed = Seed.fixed
 
+    /// The defaults, before the command line is read.
     package init() {}
 }
 
@@ -12,10 +13,12 @@ package struct SeedOptions: ParsableArguments {
 package struct Seed: ExpressibleByArgument, Sendable, Equatable {
     /// What is used when nothing is said, so that equal inputs give equal outputs.
     package static var fixed: Seed { Seed(value: 0) }
+    /// The number that random sources are keyed by.
     package let value: UInt64
 
     init(value: UInt64) { self.value = value }
 
+    /// The seed that a person typed, drawn now for "random"; nil when it is neither that nor a number of 64 bits.
     package init?(argument: String) {
         if argument == "random" {
             value = UInt64.random(in: 0...UInt64.max)
@@ -26,5 +29,6 @@ package struct Seed: ExpressibleByArgument, Sendable, Equatable {
         }
     }
 
+    /// As the help shows it.
     package var defaultValueDescription: String { "\(value)" }
 }

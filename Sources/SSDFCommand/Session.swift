@@ -2,9 +2,13 @@ import SSDFCore
 
 /// One run of a tool: how many threads it has and how it speaks to the person on standard error.
 package struct Session: Sendable {
+    /// The tool's name, with which messages start.
     package let tool: String
+    /// The threads to work on.
     package let threads: Int
+    /// Whether errors alone are printed.
     package let isQuiet: Bool
+    /// Whether what is done is told, too.
     package let isVerbose: Bool
     /// What `--max-memory` allows, in bytes.
     package let maxMemory: Int?

@@ -20,7 +20,9 @@ package protocol Tool: ParsableCommand {
 }
 
 extension Tool {
+    /// None beside those of every tool.
     package static var libraries: [String] { [] }
+    /// No other process speaks for a tool.
     package static var isSilent: Bool { false }
 
     /// The program's name, as messages start with it.

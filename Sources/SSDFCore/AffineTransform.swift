@@ -2,8 +2,10 @@
 package struct AffineTransform3: Sendable, Equatable {
     /// Columns of the linear part.
     package var x: Vector3d, y: Vector3d, z: Vector3d
+    /// The image of the origin.
     package var translation: Vector3d
 
+    /// The map with these columns and this image of the origin.
     package init(x: Vector3d, y: Vector3d, z: Vector3d, translation: Vector3d) {
         self.x = x
         self.y = y
@@ -11,6 +13,7 @@ package struct AffineTransform3: Sendable, Equatable {
         self.translation = translation
     }
 
+    /// The map that changes nothing.
     package static let identity = Self(x: [1, 0, 0], y: [0, 1, 0], z: [0, 0, 1], translation: .zero)
 
     /// Uniform scale followed by a translation.
@@ -26,6 +29,7 @@ package struct AffineTransform3: Sendable, Equatable {
     /// The image of a direction: the translation does not apply.
     @inlinable package func direction(_ v: Vector3d) -> Vector3d { x * v.x + y * v.y + z * v.z }
 
+    /// Factor on volumes; negative for a map that mirrors, 0 for one that flattens.
     package var determinant: Double { x.dot(y.cross(z)) }
 
     /// `self` after `first`.

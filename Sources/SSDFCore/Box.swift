@@ -1,8 +1,11 @@
 /// An axis-aligned box, closed on all sides. The empty box has `minimum > maximum`.
 package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
+    /// The corner with the least coordinates; it belongs to the box.
     package var minimum: SIMD3<Scalar>
+    /// The corner with the greatest coordinates; it belongs to the box.
     package var maximum: SIMD3<Scalar>
 
+    /// The box between two corners.
     @inlinable package init(minimum: SIMD3<Scalar>, maximum: SIMD3<Scalar>) {
         self.minimum = minimum
         self.maximum = maximum
@@ -13,8 +16,11 @@ package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
         Self(minimum: SIMD3(repeating: .infinity), maximum: SIMD3(repeating: -.infinity))
     }
 
+    /// Whether no point lies in it.
     @inlinable package var isEmpty: Bool { any(minimum .> maximum) }
+    /// The point midway between the corners; NaN for the empty box.
     @inlinable package var center: SIMD3<Scalar> { (minimum + maximum) * 0.5 }
+    /// Lengths of the sides; negative infinity for the empty box.
     @inlinable package var size: SIMD3<Scalar> { maximum - minimum }
 
     /// Length of the longest side; 0 for the empty box.

@@ -9,15 +9,19 @@ import CSSDFKernels
 /// Owned, 64-byte aligned storage for `count` trivial elements.
 ///
 /// Large buffers are mapped directly and advised to use huge pages: a fresh 4 KiB page costs about 1.6 µs, ten times
-/// what a huge page costs per byte, and the engine's buffers are large. Mapped memory starts as zeros; so does every
-/// buffer made with `init(zeros:)`.
+/// what a huge page costs per byte, and the engine's buffers are large. Only a buffer made with `init(zeros:)` is sure to
+/// start as zeros.
 ///
 /// A buffer has one owner; it lends spans. Kernels take the raw pointer.
 package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
     /// The first element; valid for `count` elements while the buffer lives.
     package private(set) var pointer: UnsafeMutablePointer<Element>
+    /// Number of elements.
     package private(set) var count: Int
+    /// Of a mapped buffer, as the allocator counts; 0 for one on the heap.
     private var mappedBytes: Int
+    /// Whether no element had a value before this buffer was made.
+    private let startsZeroed: Bool
 
     /// Buffers of at least this many bytes are mapped rather than taken from the heap.
     private static var mappingThreshold: Int { 1 << 20 }
@@ -30,13 +34,11 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
         precondition(!overflow, "a buffer of \(count) elements does not fit in memory")
         self.count = count
         if bytes >= Self.mappingThreshold {
-            let hugePage = 2 << 20
-            let size = (bytes + hugePage - 1) & ~(hugePage - 1)
-            let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-            guard let address, address != MAP_FAILED else { ssdf_end_without_memory(bytes) }
-            madvise(address, size, MADV_HUGEPAGE)
+            var isZeroed: CInt = 0
+            mappedBytes = 0
+            guard let address = ssdf_map(bytes, &mappedBytes, &isZeroed) else { ssdf_end_without_memory(bytes) }
             pointer = address.bindMemory(to: Element.self, capacity: count)
-            mappedBytes = size
+            startsZeroed = isZeroed != 0
         } else {
             var address: UnsafeMutableRawPointer?
             guard posix_memalign(&address, 64, max(bytes, 64)) == 0, let address else {
@@ -44,13 +46,14 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
             }
             pointer = address.bindMemory(to: Element.self, capacity: max(count, 1))
             mappedBytes = 0
+            startsZeroed = false
         }
     }
 
     /// Storage for `count` elements, all bits zero.
     package init(zeros count: Int) {
         self.init(uninitialized: count)
-        if mappedBytes == 0 { memset(pointer, 0, count * MemoryLayout<Element>.stride) }
+        if !startsZeroed { memset(pointer, 0, count * MemoryLayout<Element>.stride) }
     }
 
     /// A copy of the elements of an array.
@@ -62,7 +65,7 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
     }
 
     deinit {
-        if mappedBytes > 0 { munmap(pointer, mappedBytes) } else { free(pointer) }
+        if mappedBytes > 0 { ssdf_unmap(pointer, mappedBytes) } else { free(pointer) }
     }
 
     /// Forgets the elements from `count` on; their pages beyond the new end go back to the system.
@@ -86,12 +89,8 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
         if bytes <= mappedBytes {
             count = newCount
         } else if mappedBytes > 0 {
-            let hugePage = 2 << 20
-            let size = (bytes + hugePage - 1) & ~(hugePage - 1)
-            guard let address = ssdf_remap(pointer, mappedBytes, size) else { ssdf_end_without_memory(bytes) }
-            madvise(address, size, MADV_HUGEPAGE)
+            guard let address = ssdf_remap(pointer, bytes, &mappedBytes) else { ssdf_end_without_memory(bytes) }
             pointer = address.bindMemory(to: Element.self, capacity: newCount)
-            mappedBytes = size
             count = newCount
         } else {
             let larger = Buffer(uninitialized: newCount)
@@ -100,6 +99,8 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
         }
     }
 
+    /// The element at `index`.
+    /// - Precondition: `0 <= index < count`; kernels and inner loops go by `pointer` instead.
     @inlinable package subscript(index: Int) -> Element {
         get {
             precondition(index >= 0 && index < count, "index out of range")
@@ -127,5 +128,8 @@ package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
     /// A copy as an array.
     package var array: [Element] { Array(unsafeElements) }
 }
+
+/// Keeps the memory of buffers that go away for those to come, as `ssdf_keep_memory` says.
+package func keepMemory() { ssdf_keep_memory() }
 
 extension Buffer: @unchecked Sendable where Element: Sendable {}

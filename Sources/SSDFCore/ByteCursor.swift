@@ -1,7 +1,10 @@
 /// Reads little-endian numbers and byte ranges in order, and never past its end.
 package struct ByteCursor {
+    /// What is read from.
     package let bytes: UnsafeRawBufferPointer
+    /// Offset of the next byte, from the start of `bytes`.
     package private(set) var position: Int
+    /// Offset at which reading ends.
     package let end: Int
 
     /// - Precondition: `at` and `end` lie within `bytes`.
@@ -12,6 +15,7 @@ package struct ByteCursor {
         precondition(position >= 0 && position <= self.end && self.end <= bytes.count)
     }
 
+    /// Bytes that are left.
     package var remaining: Int { end - position }
 
     /// The next number.

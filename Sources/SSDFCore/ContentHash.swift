@@ -11,6 +11,7 @@ package func contentHash(_ bytes: UnsafeRawBufferPointer) -> String {
 package struct ContentHasher {
     private var context = sha256_ctx()
 
+    /// The hasher of no bytes.
     package init() { nettle_sha256_init(&context) }
 
     /// Takes the next part.

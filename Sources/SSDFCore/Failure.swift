@@ -23,6 +23,7 @@ package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
         case inputOutput = 74
     }
 
+    /// Why, as the exit code tells it.
     package var cause: Cause
     /// The file, as the person named it; empty when the failure has none or the caller is to fill it in.
     package var file: String
@@ -31,6 +32,7 @@ package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     /// What was found or what happened, with what was expected.
     package var message: String
 
+    /// A failure in words; `inFile` and callers add the file where it is not known yet.
     package init(_ cause: Cause, file: String = "", place: String = "", _ message: String) {
         self.cause = cause
         self.file = file

@@ -11,9 +11,12 @@ package enum JSONValue: Sendable, Equatable, CustomStringConvertible {
 
     /// A key and its value.
     package struct Member: Sendable, Equatable {
+        /// The key, unquoted.
         package var key: String
+        /// What it stands for.
         package var value: JSONValue
 
+        /// A key with its value.
         package init(_ key: String, _ value: JSONValue) {
             self.key = key
             self.value = value
@@ -36,8 +39,11 @@ package enum JSONValue: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral {
+    /// A text.
     package init(stringLiteral value: String) { self = .string(value) }
+    /// A whole number.
     package init(integerLiteral value: Int) { self = .integer(value) }
+    /// An array of the values.
     package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
 }
 

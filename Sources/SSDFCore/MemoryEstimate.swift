@@ -8,6 +8,7 @@ package struct MemoryEstimate: Sendable, Equatable {
     /// Bytes of mapped input files, which the system can take back.
     package var mapped: Int
 
+    /// So many bytes of the process's own, beside so many of mapped inputs.
     package init(bytes: Int, mapped: Int = 0) {
         self.bytes = bytes
         self.mapped = mapped

@@ -3,12 +3,14 @@
 ///
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", 2011, §4.3.
 package struct Philox: Sendable, RandomNumberGenerator {
+    /// The key: sequences of different seeds have nothing in common.
     package let seed: UInt64
     /// Separates independent uses of one seed.
     package let stream: UInt64
     private var position: UInt64 = 0
     private var pending: UInt64?
 
+    /// The sequence of a seed and a stream, from its start.
     package init(seed: UInt64, stream: UInt64 = 0) {
         self.seed = seed
         self.stream = stream

@@ -8,13 +8,16 @@ package struct Report: Sendable, Equatable {
         package var label: String
         /// For a person; further lines are set under the first.
         package var text: String
+        /// For a program.
         package var value: JSONValue
     }
 
     /// The line above the rows, for a person.
     package var title: String
+    /// The findings, in the order they were added.
     package var rows: [Row] = []
 
+    /// A report without findings yet.
     package init(title: String) { self.title = title }
 
     /// Adds a row that text and JSON have.
@@ -42,6 +45,7 @@ package struct Report: Sendable, Equatable {
         return lines.map(printable).joined(separator: "\n")
     }
 
+    /// The rows as an object, without the title.
     package var json: JSONValue { .object(rows.map { JSONValue.Member($0.key, $0.value) }) }
 }
 

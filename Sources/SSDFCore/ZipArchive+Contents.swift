@@ -50,6 +50,7 @@ package struct ZipChecksum {
     /// CRC-32 of the parts so far.
     package private(set) var value: UInt = 0
 
+    /// The checksum of no bytes.
     package init() {}
 
     /// Adds the next part.

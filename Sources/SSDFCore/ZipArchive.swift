@@ -11,8 +11,11 @@ package struct ZipArchive: Sendable {
 
     /// One member.
     package struct Entry: Sendable {
+        /// Its path in the archive, as the directory has it.
         package var name: String
+        /// How its bytes are stored.
         package var method: Method
+        /// CRC-32 of the content.
         package var crc32: UInt32
         /// Bytes in the archive.
         package var compressedSize: Int

@@ -30,6 +30,7 @@ package struct ZipWriter: ~Copyable {
     private var stored = ZipChecksum()
     private var isOpen = false
 
+    /// An archive without members yet; nothing is written before the first.
     package init(to sink: @escaping ByteSink) {
         self.sink = sink
         deflater = DeflateWriter(level: 1, threads: 1, to: sink)

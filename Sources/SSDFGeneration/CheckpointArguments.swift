@@ -10,6 +10,7 @@ package struct CheckpointArguments: ParsableArguments {
     @Flag(help: "Go on from the checkpoint, when there is one.")
     package var resume = false
 
+    /// The defaults, before the command line is read.
     package init() {}
 
     /// - Throws: `ValidationError` when it makes no sense.

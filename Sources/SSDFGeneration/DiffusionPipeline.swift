@@ -9,16 +9,22 @@ import SSDFVolume
 /// resolution, 512; the mesh of these, refined, gives the cells at the next, 1024, and these their latents. One network
 /// is in memory at a time.
 package struct DiffusionPipeline: Sendable {
+    /// How the pipeline is run.
     package struct Options: Sendable {
         /// How each stage of the model is integrated.
         package var plans: [DiffusionStage: SamplingPlan] = [:]
+        /// Of the noise that stages start from.
         package var seed: UInt64 = 0
+        /// To work on; the result does not depend on it.
         package var threads = 1
+        /// Of the networks' products.
         package var precision = Precision.f32
+        /// Whether decoded volumes are refined.
         package var refines = RefinementChoice.whereItFits
         /// Bytes that decoding between the stages may take.
         package var memory = physicalMemory() / 2
 
+        /// The defaults; a stage without a plan takes the default plan.
         package init() {}
     }
 
@@ -46,8 +52,11 @@ package struct DiffusionPipeline: Sendable {
         func warn(_ message: String)
     }
 
+    /// The model.
     package let model: ModelDirectory
+    /// The hash of all its files, which is recorded in what is made.
     package let modelHash: String
+    /// How it is run.
     package let options: Options
     /// The stages of the model, in order.
     package let stages: [DiffusionStage]

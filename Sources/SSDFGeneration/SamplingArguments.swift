@@ -10,6 +10,7 @@ package enum StageChoice: Sendable, Equatable, ExpressibleByArgument {
     case all
     case stage(DiffusionStage)
 
+    /// The stage that a person named; nil when there is none of that name.
     package init?(argument: String) {
         if argument == "all" {
             self = .all
@@ -20,6 +21,7 @@ package enum StageChoice: Sendable, Equatable, ExpressibleByArgument {
         }
     }
 
+    /// As it is typed.
     package var name: String {
         switch self {
         case .all: "all"
@@ -27,13 +29,16 @@ package enum StageChoice: Sendable, Equatable, ExpressibleByArgument {
         }
     }
 
+    /// As the help shows it.
     package var defaultValueDescription: String { name }
 }
 
 /// One value for all stages of a model, or one for each: "20" or "50,30,15".
 package struct PerStage: ExpressibleByArgument, Sendable, Equatable {
+    /// One value, or one for each stage in order; none is negative.
     package let values: [Double]
 
+    /// The numbers that a person typed, between commas; nil when one is none, negative or not finite.
     package init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
         values = parts.compactMap { Double($0) }
@@ -96,6 +101,7 @@ package struct SamplingArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Number format of the products.", valueName: "format"))
     package var precision = Precision.f32
 
+    /// The defaults, before the command line is read.
     package init() {}
 
     /// - Throws: `ValidationError` when the numbers make no sense.

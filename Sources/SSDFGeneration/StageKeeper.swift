@@ -49,6 +49,7 @@ package final class StageKeeper: DiffusionPipeline.Observer {
     /// A handler that shows how far a part of the work has come.
     package func progress(_ part: String) -> ProgressHandler { session.progress(part) }
 
+    /// With `-v`, says what a part will take of memory, operations and seconds.
     package func foresees(_ part: String, _ cost: NetworkCost) {
         guard session.isVerbose else { return }
         let speed = probe()
@@ -64,11 +65,14 @@ package final class StageKeeper: DiffusionPipeline.Observer {
         return measured
     }
 
+    /// With `-v`, says how many seconds of a stage are left.
     package func expectation(_ stage: DiffusionStage) -> @Sendable (_ seconds: Double) -> Void {
         let session = session
         return { seconds in session.note("stage \(stage.name): about \(rounded(seconds, digits: 3)) s left") }
     }
 
+    /// Replaces the file of states, if one was asked for.
+    /// - Throws: `cannotCreate` or `inputOutput` when it cannot be written.
     package func keep(_ stage: DiffusionStage, _ state: SamplingState) throws(Failure) {
         guard let checkpoint else { return }
         let out = try Output(path: checkpoint)
@@ -76,6 +80,8 @@ package final class StageKeeper: DiffusionPipeline.Observer {
         try out.commit()
     }
 
+    /// With `-v`, says how many cells a stage gave; writes them into the folder of results, if there is one.
+    /// - Throws: `cannotCreate` or `inputOutput` when they cannot be written.
     package func finished(_ stage: DiffusionStage, _ result: borrowing SparseVolume) throws(Failure) {
         session.note("stage \(stage.name): \(grouped(result.activeCount)) cells")
         guard let folder else { return }

@@ -6,6 +6,7 @@ import SSDFCore
 /// white behind it, pad to a square, resize, pad by 16 pixels, resize again. Of smaller pictures the margin is smaller in
 /// proportion.
 package struct ConditionImage: Sendable, Equatable {
+    /// Pixels along a side.
     package let side: Int
     /// `[side, side, 3]`
     package let colors: [UInt8]

@@ -1,6 +1,8 @@
 /// A picture: rows from the top, four channels a pixel (red, green, blue, alpha; alpha not multiplied in), sRGB.
 package struct RasterImage: Sendable, Equatable {
+    /// Pixels across.
     package let width: Int
+    /// Pixels down.
     package let height: Int
     /// `[height, width, 4]`; 0 … 65535 whatever the depth of the file was.
     package var pixels: [UInt16]

@@ -10,17 +10,21 @@ package struct RenderOptions: Sendable {
 
     /// Pixels.
     package var width = 1024
+    /// Pixels.
     package var height = 1024
     /// Degrees round the vertical: 0 looks from +z, 90 from +x.
     package var azimuth = 30.0
     /// Degrees above the horizon, -90…90. y is up.
     package var elevation = 20.0
+    /// How depth is shown.
     package var projection = Projection.perspective(angle: 28)
+    /// What is fitted into the frame.
     package var framing = Framing.outline
     /// Share of the frame left free on each side.
     package var margin = 0.07
     /// Samples along a pixel's side; their square is averaged.
     package var samplesPerSide = 3
+    /// What is behind the object.
     package var background = Background.white
     /// Colour of the surface, linear.
     package var albedo = Vector3f(0.72, 0.69, 0.65)
@@ -28,15 +32,20 @@ package struct RenderOptions: Sendable {
     package var backTint = Vector3f(0.45, 0.55, 0.80)
     /// Triangles that meet at more than this are shaded with an edge between them, degrees.
     package var creaseAngle = 40.0
+    /// Whether light is kept from what the object hides.
     package var hasShadows = true
+    /// Whether the object casts a shadow on a ground below it.
     package var hasGround = true
+    /// To draw on; the picture does not depend on it.
     package var threads = 1
 
+    /// The defaults.
     package init() {}
 }
 
 /// A picture of a mesh, and what the picture shows at each pixel's centre.
 package struct RenderedView: Sendable {
+    /// The picture.
     package let image: RasterImage
     /// `[height, width]`: distance from the eye's plane, world units; infinity where nothing is seen.
     package let depth: [Float]

@@ -2,7 +2,9 @@ import SSDFCore
 
 /// A plane of samples to be pictured.
 package struct SliceSamples: Sendable {
+    /// Samples across.
     package let width: Int
+    /// Samples up.
     package let height: Int
     /// `[height, width]`, the first row at the bottom of the picture; NaN where there is no sample.
     package let values: [Float]

@@ -12,13 +12,16 @@ package struct TriangleMesh: Sendable, Equatable {
     /// `[vertexCount, 3]`, unit length, or empty when the mesh carries none.
     package var normals: [Float] = []
 
+    /// A mesh of packed arrays, shaped as the properties say; empty by default.
     package init(positions: [Float] = [], triangles: [UInt32] = [], normals: [Float] = []) {
         self.positions = positions
         self.triangles = triangles
         self.normals = normals
     }
 
+    /// Number of vertices.
     @inlinable package var vertexCount: Int { positions.count / 3 }
+    /// Number of triangles.
     @inlinable package var triangleCount: Int { triangles.count / 3 }
 
     /// The position of a vertex.

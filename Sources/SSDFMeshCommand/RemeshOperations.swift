@@ -60,8 +60,10 @@ package struct RemeshOperations: ParsableArguments {
     @Flag(help: "Write vertex normals.")
     package var normals = false
 
+    /// The defaults, before the command line is read: nothing is done.
     package init() {}
 
+    /// - Throws: `ValidationError` for options that exclude each other or are out of range.
     package func validate() throws {
         if [faces != nil, keep != nil, error != nil].filter({ $0 }).count > 1 {
             throw ValidationError("--faces, --keep and --error exclude each other")
@@ -124,6 +126,7 @@ package struct RemeshOperations: ParsableArguments {
 
     /// What came of the operations.
     package struct Outcome {
+        /// The mesh that came out.
         package var mesh: TriangleMesh
         /// The triangles that a count or share came to.
         package var askedFaces: Int?
@@ -228,6 +231,7 @@ package struct RemeshOperations: ParsableArguments {
 }
 
 extension ComponentChoice: ExpressibleByArgument {
+    /// The choice that a person typed: "largest", a count, or "area=" and an area; nil for anything else.
     package init?(argument: String) {
         if argument == "largest" {
             self = .largest

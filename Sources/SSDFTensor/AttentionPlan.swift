@@ -23,6 +23,7 @@ package final class AttentionPlan: Sendable {
     package let segments: [Segment]
     package let queryCount: Int
     package let keyCount: Int
+    let deviceForm = DeviceForm()
 
     /// - Parameters:
     ///   - segments: their query ranges hold every query exactly once.

@@ -23,16 +23,24 @@ package protocol Backend: Sendable {
     func applyGradient(_ function: PointwiseFunction, _ x: Tensor, dy: Tensor, into dx: Tensor)
     func add(_ a: Tensor, _ b: Tensor, scale: Float, broadcast: Broadcast, into y: Tensor)
     func multiply(_ a: Tensor, _ b: Tensor, broadcast: Broadcast, into y: Tensor)
-    func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor)
+    func multiply(_ x: Tensor, segments: [Range<Int>], by factors: Tensor, adding a: Tensor?, into y: Tensor)
     func affine(_ x: Tensor, scale: Float, shift: Float, into y: Tensor)
     func sum(_ x: Tensor, times other: Tensor?, kept broadcast: Broadcast, into y: Tensor)
+    func sum(_ x: Tensor, times other: Tensor, segments: [Range<Int>], into y: Tensor)
     func dot(_ a: Tensor, _ b: Tensor) -> Double
+    func total(_ x: Tensor, scale: Float, into y: Tensor)
+    func spread(_ x: Tensor, scale: Float, into y: Tensor)
+    func fill(_ y: Tensor, with value: Float)
+    func copy(_ x: Tensor, into y: Tensor)
+    func elementLoss(_ loss: ElementLoss, _ x: Tensor, _ target: Tensor, values: Tensor, slopes: Tensor)
     func addUp(_ parts: [[Tensor?]], into totals: [Tensor])
 
     // Norms and softmax
-    func layerNorm(_ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, into y: Tensor)
+    func layerNorm(
+        _ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, segments: [Range<Int>], into y: Tensor)
     func layerNormGradients(
-        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, dx: Tensor, dWeight: Tensor?, dBias: Tensor?)
+        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, segments: [Range<Int>], dx: Tensor, dWeight: Tensor?,
+        dBias: Tensor?)
     func rmsNorm(_ x: Tensor, gamma: Tensor, into y: Tensor)
     func rmsNormGradients(_ x: Tensor, gamma: Tensor, dy: Tensor, dx: Tensor, dGamma: Tensor)
     func groupNorm(

@@ -1,4 +1,5 @@
 import SSDFCore
+import Synchronization
 
 /// Tokens in blocks, and the compressed keys that stand for them: what block-sparse attention chooses from.
 ///
@@ -28,6 +29,7 @@ package final class BlockLayout: Sendable {
     package let cellPlan: AttentionPlan
     /// Every token with every token of its item.
     package let tokenPlan: AttentionPlan
+    let deviceForm = DeviceForm()
 
     package init(items: [Item], starts: consuming Buffer<Int32>, blockOfKey: consuming Buffer<Int32>) {
         cellPlan = AttentionPlan(queries: items.map(\.tokens), keys: items.map(\.keys))
@@ -48,15 +50,39 @@ package final class BlockSelection: Sendable {
     package let tokens: Int
     /// Blocks chosen at most.
     package let best: Int
+    private let chosen: Buffer<Int32>
+    /// The choice in a device's memory, when it was made there.
+    let deviceForm = DeviceForm()
+    private let isMissing = Mutex<Bool>(false)
+
     /// `[heads, tokens, best]`: blocks of the token's item, ascending, −1 where there are no more.
-    package let blocks: Buffer<Int32>
+    package var blocks: Buffer<Int32> {
+        _read {
+            fetch()
+            yield chosen
+        }
+    }
 
     init(layout: BlockLayout, heads: Int, tokens: Int, best: Int) {
         self.layout = layout
         self.heads = heads
         self.tokens = tokens
         self.best = best
-        blocks = Buffer(uninitialized: heads * tokens * best)
+        chosen = Buffer(uninitialized: heads * tokens * best)
+    }
+
+    /// Says that the choice lies on a device.
+    func noteChoice(on array: DeviceArray) {
+        _ = deviceForm.get { array }
+        isMissing.withLock { $0 = true }
+    }
+
+    private func fetch() {
+        isMissing.withLock {
+            guard $0, let array: DeviceArray = deviceForm.known() else { return }
+            array.read(into: chosen.pointer, count: chosen.count)
+            $0 = false
+        }
     }
 
     /// Scores that the selection leads to, over all heads of `group` query heads: for counting flops.

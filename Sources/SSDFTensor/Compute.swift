@@ -28,6 +28,12 @@ package final class Compute {
         self.backend = backend
     }
 
+    /// Operations by a device, which keeps its results in its own memory until someone reads them.
+    package init(_ backend: DeviceBackend) {
+        pool = backend.pool
+        self.backend = backend
+    }
+
     /// Whether operations are being recorded, or will be when they are run again.
     package var isRecording: Bool { tape != nil || isRehearsing }
 
@@ -39,7 +45,7 @@ package final class Compute {
     /// A tensor of zeros, from the pool.
     package func zeros(_ shape: [Int]) -> Tensor {
         let tensor = empty(shape)
-        tensor.pointer.update(repeating: 0, count: tensor.count)
+        backend.fill(tensor, with: 0)
         return tensor
     }
 
@@ -56,11 +62,11 @@ package final class Compute {
         let loss = try body()
         self.tape = nil
         precondition(loss.count == 1, "only a single number can be differentiated, not \(loss.shape)")
-        guard let variable = loss.variable else { return loss.pointer[0] }
+        guard let variable = loss.variable else { return loss.elements[0] }
         let one = empty(loss.shape)
-        one.pointer[0] = scale
+        backend.fill(one, with: scale)
         tape.unwind(from: variable, gradient: one, accumulate: accumulate)
-        return loss.pointer[0]
+        return loss.elements[0]
     }
 
     /// Runs `body` without recording: what it returns is a constant to whatever follows.

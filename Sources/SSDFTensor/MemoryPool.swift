@@ -40,7 +40,11 @@ package final class MemoryPool: Sendable {
     }
 
     /// Storage for at least `count` floats with unspecified contents.
-    package func take(_ count: Int) -> Storage { Storage(block: block(Self.capacity(of: count)), pool: self) }
+    package func take(_ count: Int) -> Storage {
+        let block = block(Self.capacity(of: count))
+        block.mirror?.forget()
+        return Storage(block: block, count: count, pool: self)
+    }
 
     /// Sizes are rounded up to eighths of a power of two, so that nearly equal requests share blocks.
     private static func capacity(of count: Int) -> Int {
@@ -95,9 +99,22 @@ package final class MemoryPool: Sendable {
 }
 
 /// Memory that moves between a pool and the tensors that use it.
-final class Block: Sendable {
+///
+/// The copy on a device is made by the thread that runs operations there, before other threads see the block.
+final class Block: @unchecked Sendable {
     let buffer: Buffer<Float>
+    /// The same elements in a device's memory, once an operation there has used them.
+    private(set) var mirror: DeviceMirror?
+
     init(_ count: Int) { buffer = Buffer(uninitialized: count) }
+
+    /// The copy on the device, made when first asked for.
+    func mirrored(by plugin: DevicePlugin) -> DeviceMirror {
+        if let mirror { return mirror }
+        let made = DeviceMirror(of: self, plugin)
+        mirror = made
+        return made
+    }
 }
 
 /// The memory behind one or more tensors; it returns to its pool when the last of them goes away.
@@ -105,19 +122,23 @@ final class Block: Sendable {
 /// Its contents are written by the operation that made it, before anyone else sees it, and only read afterwards;
 /// an optimiser's step is the exception, and runs while no operation does.
 package final class Storage: @unchecked Sendable {
-    private let block: Block
+    let block: Block
+    /// Elements that were asked for.
+    let count: Int
     private let pool: MemoryPool?
     /// A form of these weights that a product library works with, made when first needed.
     private let derived = Mutex<(any Sendable)?>(nil)
 
-    fileprivate init(block: Block, pool: MemoryPool) {
+    fileprivate init(block: Block, count: Int, pool: MemoryPool) {
         self.block = block
+        self.count = count
         self.pool = pool
     }
 
     /// Storage of its own, for weights and inputs, which no pool should count.
     package init(unpooled count: Int) {
         block = Block(max(count, 1))
+        self.count = count
         pool = nil
     }
 
@@ -125,10 +146,21 @@ package final class Storage: @unchecked Sendable {
     init(sharing other: Storage) {
         precondition(other.pool == nil, "a pool would lend the memory again")
         block = other.block
+        count = other.count
         pool = nil
     }
 
-    package var pointer: UnsafeMutablePointer<Float> { block.buffer.pointer }
+    /// The elements, to read and write. Where a device has newer ones they are fetched first.
+    package var pointer: UnsafeMutablePointer<Float> {
+        if let mirror = block.mirror { mirror.lend(block, toWrite: true) }
+        return block.buffer.pointer
+    }
+
+    /// The elements, to read.
+    var constantPointer: UnsafePointer<Float> {
+        if let mirror = block.mirror { mirror.lend(block, toWrite: false) }
+        return UnsafePointer(block.buffer.pointer)
+    }
 
     /// What `make` makes from the contents, kept until they change.
     func derived<Form: Sendable>(_ make: () -> Form) -> Form {

@@ -8,7 +8,7 @@ package struct Tensor: Sendable {
     /// Extents, outermost first.
     package let shape: [Int]
     var storage: Storage
-    private let offset: Int
+    let offset: Int
     /// Where the gradient of this tensor gathers while a tape records; nil for constants.
     package var variable: Variable?
 
@@ -54,7 +54,9 @@ package struct Tensor: Sendable {
     package func noteChange() { storage.noteChange() }
 
     /// The elements as a buffer. Valid while a tensor that shares the memory lives.
-    package var elements: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: pointer, count: count) }
+    package var elements: UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(start: storage.constantPointer + offset, count: count)
+    }
 
     /// A copy of the elements.
     package var array: [Float] { Array(elements) }

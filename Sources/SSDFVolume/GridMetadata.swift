@@ -34,11 +34,13 @@ package struct GridMetadata: Sendable, Equatable {
         /// The distances came from elsewhere: a network, a formula, another program.
         case given = 4
 
+        /// Its name in reports and files of other programs.
         package var name: String { "\(self)" }
     }
 
     /// Name of the grid, unique in its file.
     package var name: String
+    /// What the values mean.
     package var kind: Kind
     /// Values per active voxel, ≥ 1.
     package var channels: Int
@@ -56,6 +58,7 @@ package struct GridMetadata: Sendable, Equatable {
     package var truncation: Double
     /// The value of inactive voxels.
     package var background: Double
+    /// How the sign of distances was found; `none` where they have none.
     package var signMethod: SignMethod
     /// 0 … 1: share of sign decisions that were clear-cut; 1 for methods that cannot tell.
     package var signConfidence: Double

@@ -29,6 +29,7 @@ extension VoxelCoordinate {
 package struct VolumeSlice: Sendable {
     /// Voxel positions across and up, along `Axis.others`.
     package let columns: Range<Int>
+    /// Voxel positions up the slice, along the second of `Axis.others`.
     package let rows: Range<Int>
     /// `[rows, columns]`: the first channel; NaN where the voxel is inactive.
     package let values: [Float]

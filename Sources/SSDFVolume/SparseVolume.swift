@@ -6,11 +6,15 @@ import SSDFCore
 /// before brick `b`, and `offsets[brickCount]` all of them; `values` holds `channels` numbers for each active voxel,
 /// those of one voxel together.
 package struct SparseVolume: ~Copyable, Sendable {
+    /// What the grid says of itself.
     package var metadata: GridMetadata
+    /// `[brickCount]`: positions of the bricks, ascending.
     package let bricks: Buffer<BrickCoordinate>
     /// Eight words a brick: word x, bit y·8+z is voxel (x, y, z).
     package let masks: Buffer<UInt64>
+    /// `[brickCount + 1]`: active voxels before each brick, and all of them.
     package let offsets: Buffer<Int>
+    /// `[activeCount, channels]`: values of the active voxels, in the order of bricks and masks.
     package var values: Buffer<Float>
 
     /// Takes ownership of parts that satisfy the invariants.
@@ -37,8 +41,11 @@ package struct SparseVolume: ~Copyable, Sendable {
         self.values = values
     }
 
+    /// Number of bricks, none of them empty.
     package var brickCount: Int { bricks.count }
+    /// Number of active voxels.
     package var activeCount: Int { offsets.pointer[bricks.count] }
+    /// Values of an active voxel.
     package var channels: Int { metadata.channels }
 
     /// Bytes of its buffers.

@@ -7,6 +7,7 @@ package struct ValueSummary: Sendable, Equatable {
 
     /// Smallest and largest finite value; both 0 when there is none.
     package private(set) var minimum = 0.0
+    /// The largest finite value; see `minimum`.
     package private(set) var maximum = 0.0
     /// Values that are not finite.
     package private(set) var notFinite = 0

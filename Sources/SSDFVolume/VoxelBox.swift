@@ -2,7 +2,9 @@ import SSDFCore
 
 /// A box of voxels; both corners belong to it.
 package struct VoxelBox: Sendable, Equatable {
+    /// The corner with the least coordinates.
     package var low: VoxelCoordinate
+    /// The corner with the greatest coordinates, which belongs to the box.
     package var high: VoxelCoordinate
 
     /// - Precondition: no component of `low` is above that of `high`.

@@ -94,7 +94,9 @@ struct Convert: Tool {
         let sink = try VolumeSink(format: target, coding: coding, options: export, to: out)
         var count = 0
         try session.stage("convert", file: input) {
-            try source.forEachGrid(in: input, warn: { session.warn("\(input): \($0)") }) { volume in
+            try source.forEachGrid(in: input, session: session) { volume, fileBytes in
+                let bytes = volume.byteCount + export.memory(for: volume, as: target)
+                try session.foresee("writing", MemoryEstimate(bytes: bytes, mapped: fileBytes), file: input)
                 try sink.write(volume)
                 count += volume.activeCount
             }
@@ -104,6 +106,7 @@ struct Convert: Tool {
         try session.stage("write", file: output) {
             try sink.finish()
         }
+        session.notePeak()
     }
 }
 

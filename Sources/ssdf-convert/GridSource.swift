@@ -9,7 +9,7 @@ struct GridSource {
     let grid: String?
     /// Whether the first grid is enough.
     let isSingle: Bool
-    let options: ImportOptions
+    private(set) var options: ImportOptions
     /// The voxels to keep; nil for all.
     var box: VoxelBox?
 
@@ -19,13 +19,19 @@ struct GridSource {
         self.options = options
     }
 
-    /// Gives the grids that are wanted to `body`, in the file's order.
-    /// - Throws: `badData` when the file is of no known format, broken or without such a grid; what `body` throws.
-    func forEachGrid(
-        in path: String, warn: (String) -> Void, _ body: (borrowing SparseVolume) throws -> Void
+    /// Gives the grids that are wanted to `body`, in the file's order, with the bytes of the file.
+    /// - Throws: `badData` when the file is of no known format, broken or without such a grid; `unavailable` when reading
+    ///   takes more memory than there may be; what `body` throws.
+    mutating func forEachGrid(
+        in path: String, session: Session, _ body: (borrowing SparseVolume, _ fileBytes: Int) throws -> Void
     ) throws {
         let file = try FileBytes(path: path)
         let hash = contentHash(file.bytes)
+        let fileBytes = file.bytes.count
+        let box = box
+        options.foresee = { bytes throws(Failure) in
+            try session.foresee("reading", MemoryEstimate(bytes: bytes, mapped: fileBytes), file: path)
+        }
         func give(_ volume: consuming SparseVolume) throws {
             var volume = volume
             if let box { volume = volume.clipped(from: box.low, through: box.high) }
@@ -34,13 +40,13 @@ struct GridSource {
                 volume.metadata.tool = "\(Convert.toolName) \(ssdfVersion)"
                 volume.metadata.sourceHash = hash
             }
-            try body(volume)
+            try body(volume, fileBytes)
         }
         switch VolumeFormat(contentOf: file.bytes) {
         case .ssdf: try readContainer(VolumeFile(file), give)
         case .npz: try give(checked(readNumpy(file, options: options), file.name))
         case .nrrd: try give(checked(readNRRD(file, options: options), file.name))
-        case .vdb: try readOpenVDB(file, warn: warn, give)
+        case .vdb: try readOpenVDB(file, warn: { session.warn("\(path): \($0)") }, give)
         case nil:
             throw Failure.badData(
                 file: file.name, "no volume of a known format", expected: ".ssdf, .npz, .nrrd or .vdb")
@@ -54,6 +60,7 @@ struct GridSource {
         guard !grids.isEmpty else { throw Failure.badData(file: file.name, "no grid", expected: "at least one") }
         for stored in grids {
             guard let box else {
+                try options.foresee(stored.byteCount)
                 try give(file.read(stored, threads: options.threads))
                 continue
             }
@@ -105,6 +112,7 @@ extension ValueType: NamedChoice {}
 extension GridMetadata.Kind: NamedChoice {}
 
 extension VoxelCoordinate: ExpressibleByArgument {
+    /// The position that a person typed: three whole numbers of 32 bits between commas.
     public init?(argument: String) {
         let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int32($0) }
         guard numbers.count == 3, let x = numbers[0], let y = numbers[1], let z = numbers[2] else { return nil }

@@ -94,5 +94,6 @@ struct Diffuse: Tool {
                 try out.commit()
             }
         }
+        session.notePeak()
     }
 }

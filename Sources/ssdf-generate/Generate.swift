@@ -97,6 +97,8 @@ struct Generate: Tool {
                 "\(grouped($0.triangleCount)) triangles, peak memory \(byteText(peakMemory()))"
             }
             if surface.triangleCount == 0 { session.warn("\(input): no surface was generated") }
+            try session.foresee(
+                "remeshing", MemoryEstimate(bytes: operations.memory(for: surface)), file: input)
             let result = try operations.run(on: surface, session: session, file: input)
             for note in result.notes { session.warn("\(input): \(note)") }
             try session.stage("write", file: meshes.paths[index]) {
@@ -106,6 +108,7 @@ struct Generate: Tool {
                 try out.commit()
             }
         }
+        session.notePeak()
     }
 }
 

@@ -9,7 +9,7 @@ struct Train: Tool {
         commandName: "ssdf-train", abstract: "Train models, and measure them.", version: ssdfVersion,
         subcommands: [
             TrainPrepare.self, TrainVAE.self, TrainStructure.self, TrainTransformer.self, TrainEvaluate.self,
-            TrainPlot.self, TrainShapes.self,
+            TrainPlot.self, TrainShapes.self, TrainDeviceCheck.self,
         ])
 
     /// Of the processes that `mpirun` started, the first speaks for all.

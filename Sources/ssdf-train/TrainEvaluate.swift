@@ -60,6 +60,7 @@ struct TrainEvaluate: ParsableCommand {
     }
 
     func run() throws {
+        keepMemory()
         let session = try common.session(tool: Train.toolName)
         let directory = try ModelDirectory(path: model)
         let out = try sheet.map { try Output(path: $0) }

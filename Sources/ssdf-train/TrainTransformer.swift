@@ -1,5 +1,7 @@
 import ArgumentParser
 import SSDFCommand
+import SSDFCore
+import SSDFTensor
 import SSDFTraining
 
 /// Trains a stage of image-conditioned generation.
@@ -20,22 +22,29 @@ struct TrainTransformer: ParsableCommand {
     var stage: Stage
 
     @Option(
-        help: ArgumentHelp("Keep the pictures in a file, for the next run.", valueName: "file"), completion: .file())
+        help: ArgumentHelp("Keep the pictures in a file, and latents beside it, for the next run.", valueName: "file"),
+        completion: .file())
     var cache: String?
+
+    @Option(
+        help: ArgumentHelp("Let a device do the work, by this plug-in.", valueName: "library"), completion: .file())
+    var device: String?
 
     @OptionGroup var training: TrainingRun
 
     func run() throws {
         try training.train { file, setup in
-            switch stage {
+            let plugin = try device.map { path throws(Failure) in try DevicePlugin(path: path) }
+            if let plugin { setup.note("\(plugin.name), \(byteText(plugin.memory)) free") }
+            return switch stage {
             case .dense:
                 try DenseTransformerTrainer(
                     file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction,
-                    memory: setup.memory)
+                    memory: setup.memory, device: plugin)
             case .sparse:
                 try SparseTransformerTrainer(
                     file, folder: training.output, data: setup.data, cache: cache, threads: setup.threads,
-                    reduction: setup.reduction, memory: setup.memory)
+                    reduction: setup.reduction, memory: setup.memory, device: plugin)
             }
         }
     }

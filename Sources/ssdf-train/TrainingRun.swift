@@ -49,11 +49,15 @@ struct TrainingRun: ParsableArguments {
         let data: PreparedData?
         let reduction: any GradientReduction
         let memory: MemoryAdmission
+        /// Tells, with -v, what the run uses.
+        let note: (String) -> Void
     }
 
     /// Reads the configuration, makes the trainer and trains: alone, or with the other processes that `mpirun` started, of
     /// which the first alone writes.
     func train(_ make: (TrainingFile, Setup) throws -> any Trainer) throws {
+        // Every step takes what the one before gave back.
+        keepMemory()
         let group = try startProcesses()
         defer { if group != nil { stopProcesses() } }
         let reduction: any GradientReduction = group ?? SingleProcess()
@@ -69,7 +73,10 @@ struct TrainingRun: ParsableArguments {
                 let limit = min(availableMemory() / startedProcesses().onThisMachine, common.maxMemory?.bytes ?? .max)
                 let memory = MemoryAdmission(limit: limit)
                 let trainer = try make(
-                    file, Setup(threads: session.threads, data: prepared, reduction: reduction, memory: memory))
+                    file,
+                    Setup(
+                        threads: session.threads, data: prepared, reduction: reduction, memory: memory,
+                        note: { session.note($0) }))
                 session.note(
                     "\(grouped(trainer.parameterCount)) parameters, about \(byteText(memory.needed)) of memory, "
                         + "\(session.threads) threads")

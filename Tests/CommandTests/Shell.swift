@@ -77,10 +77,11 @@ final class Shell: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         let words = ["bash", "-c", "cd '\(folder)' && \(script)"]
-        let environment = [
-            "PATH=\(Self.products):\(String(cString: getenv("PATH")))", "TMPDIR=\(folder)", "HOME=\(folder)",
-            "LC_ALL=C.UTF-8", "TERM=xterm", "COLUMNS=100",
-        ]
+        let environment =
+            [
+                "PATH=\(Self.products):\(String(cString: getenv("PATH")))", "TMPDIR=\(folder)", "HOME=\(folder)",
+                "LC_ALL=C.UTF-8", "TERM=xterm", "COLUMNS=100",
+            ] + (getenv("SSDF_ISA").map { ["SSDF_ISA=\(String(cString: $0))"] } ?? [])
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
         defer { for word in arguments + variables { free(word) } }

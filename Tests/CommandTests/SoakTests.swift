@@ -12,9 +12,11 @@ import Testing
 
 /// Random pipelines of the tools on random files, some of them bad, some cut off, some stopped by a signal, a closed pipe or
 /// a limit at a random moment: every status is one that the cause explains, errors have one line, what is there is whole,
-/// and neither files nor processes are left. `SSDF_LONG_TESTS` makes 500 runs of it; `SSDF_SOAK_SEED` chooses others.
+/// and neither files nor processes are left. `SSDF_LONG_TESTS` makes 500 runs of it; `SSDF_SOAK_SEED` chooses others, and
+/// `SSDF_SOAK_RUN` one of them, which is then made fifty times.
 @Suite(.serialized) struct SoakTests {
     private static let isLong = getenv("SSDF_LONG_TESTS") != nil
+    private static let only = getenv("SSDF_SOAK_RUN").flatMap { Int(String(cString: $0)) }
     private static let seed = getenv("SSDF_SOAK_SEED").flatMap { UInt64(String(cString: $0)) } ?? 1
 
     /// Something that gets in the way.
@@ -62,10 +64,13 @@ import Testing
         let shell = try Self.shell()
         let files = shell.run("ls in").text.split(separator: "\n").map(String.init)
         var random = Philox(seed: Self.seed, stream: 7)
-        for number in 0..<(Self.isLong ? 500 : 20) {
+        for number in 0..<max(Self.isLong ? 500 : 20, (Self.only ?? -1) + 1) {
             let run = Self.draw(files, &random)
-            let problems = Self.problems(of: run, in: shell)
-            #expect(problems.isEmpty, "seed \(Self.seed), run \(number), \(run): \(problems)")
+            for _ in 0..<(Self.only == nil ? 1 : Self.only == number ? 50 : 0) {
+                let problems = Self.problems(of: run, in: shell)
+                #expect(problems.isEmpty, "seed \(Self.seed), run \(number), \(run): \(problems)")
+            }
+            if Self.only == number { print("seed \(Self.seed), run \(number): \(run)") }
         }
     }
 
@@ -156,12 +161,13 @@ import Testing
             kill %1 2> /dev/null; wait
             """)
         var problems: [String] = []
+        let told = run.stages.indices.map { String(decoding: shell.read("work/err.\($0)"), as: UTF8.self) }
         var statuses = result.text.split { " \n".contains($0) }.compactMap { Int32($0) }
         if case .cut = run.trouble, !statuses.isEmpty { statuses.removeFirst() }
         for (index, stage) in run.stages.enumerated() where index < statuses.count {
             let status = statuses[index]
             let allowed = statusesAllowed(run, index, statuses)
-            let text = String(decoding: shell.read("work/err.\(index)"), as: UTF8.self)
+            let text = told[index]
             let lines = text.split(separator: "\n")
             if !allowed.contains(status) { problems.append("\(stage): status \(status), expected \(allowed): \(text)") }
             let isTold = (1...127).contains(status)
@@ -174,10 +180,12 @@ import Testing
         let own = ["stdout"] + run.stages.indices.flatMap { ["pid.\($0)", "err.\($0)"] }
         for name in shell.run("ls -A work").text.split(separator: "\n").map(String.init) where !own.contains(name) {
             if name == run.output {
-                // A model of random weights may leave no surface, and a whole file without faces.
+                // A model of random weights may leave no surface, and so may distances without signs when the level lies
+                // between samples: a whole file without faces, of which the extractor tells.
                 let check = shell.run("ssdf-inspect --check -q work/\(name)")
-                if check.status != 0, !check.err.contains("no faces") {
-                    problems.append("\(name) is not whole")
+                let isEmpty = check.err.contains("no faces") && told.contains { $0.contains("no surface") }
+                if check.status != 0, !isEmpty {
+                    problems.append("\(name) is not whole: \(check), statuses \(statuses)")
                 }
             } else if !(wasKilled && name.hasSuffix(".partial")) {
                 problems.append("\(name) is left")

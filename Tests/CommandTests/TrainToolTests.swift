@@ -10,6 +10,20 @@ import Testing
 
 /// `ssdf-train`, as a shell runs it.
 @Suite struct TrainToolTests {
+    /// The components of a model small enough for tests.
+    static let components = """
+        vae:
+          target: SparseSDFVAE
+          params: {embed_dim: 4, resolution: 4, model_channels_encoder: 32, num_blocks_encoder: 1,
+            num_heads_encoder: 2, model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 2,
+            norm_groups: 2}
+        dense_vae:
+          target: DenseShapeVAE
+          params: {embed_dim: 4, model_channels_encoder: [8, 16], model_channels_decoder: [16, 8],
+            num_res_blocks_encoder: 1, num_res_blocks_middle_encoder: 1, num_res_blocks_decoder: 1,
+            num_res_blocks_middle_decoder: 1}
+        """
+
     /// Two good meshes, one that is none.
     private static func shell() -> Shell {
         let shell = Shell.withBall()
@@ -18,16 +32,7 @@ import Testing
         shell.write(
             "tiny.yaml",
             """
-            vae:
-              target: SparseSDFVAE
-              params: {embed_dim: 4, resolution: 4, model_channels_encoder: 32, num_blocks_encoder: 1,
-                num_heads_encoder: 2, model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 2,
-                norm_groups: 2}
-            dense_vae:
-              target: DenseShapeVAE
-              params: {embed_dim: 4, model_channels_encoder: [8, 16], model_channels_decoder: [16, 8],
-                num_res_blocks_encoder: 1, num_res_blocks_middle_encoder: 1, num_res_blocks_decoder: 1,
-                num_res_blocks_middle_decoder: 1}
+            \(components)
             training:
               vae: {steps: 4, batch: 2, accumulation: 4, warmup: 2, resolutions: [32, 64], seed: 4}
               structure: {steps: 2, batch: 2, resolution: 4, measured: 2}

@@ -80,6 +80,15 @@ import Testing
         #expect(failure?.message.contains("12288 x 12288 pixels") == true)
     }
 
+    /// A chunk that claims more than the file holds is refused before it is believed.
+    @Test func rejectsChunksLongerThanTheFile() throws {
+        var file = try Self.encoded(Self.gradient(width: 5, height: 4, depth: 8, opaque: true))
+        file.insert(contentsOf: [0x61, 0xfc, 0, 7] + Array("tEXtTitle".utf8), at: 33)
+        let failure = #expect(throws: Failure.self) { try Self.decode(file) }
+        let missing = 0x61fc_0007 + 45 - file.count
+        #expect(failure?.message.hasPrefix("the file ends at byte \(file.count), expected \(missing) more") == true)
+    }
+
     static func decode(_ file: [UInt8]) throws -> RasterImage {
         try file.withUnsafeBytes { bytes throws(Failure) in try RasterImage(png: bytes) }
     }

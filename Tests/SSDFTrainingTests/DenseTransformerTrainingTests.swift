@@ -71,7 +71,7 @@ import Testing
         var last = first
         while trainer.state.step < trainer.steps { last = try trainer.advance() }
         #expect(last.loss < 0.6 * first.loss, "\(first) \(last)")
-        #expect(last["iou"]! > 2 * first["iou"]!, "\(first) \(last)")
+        #expect(last["iou"]! > 1.5 * first["iou"]!, "\(first) \(last)")
     }
 
     /// The gradient of the whole loss against central differences along random directions, for each network.

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct ShapeTests {
     @Test(arguments: ShapeFamily.allCases) func everyFamilyMakesClosedSolids(_ family: ShapeFamily) throws {
-        for index in 0..<4 {
+        for index in 0..<12 {
             let shape = family.shape(Philox(seed: 5, stream: UInt64(index))).normalized()
             let band = BandSamples(shape, resolution: 64)
             let mesh = try extractSurface(band.volume(), options: ExtractOptions(method: .mc, threads: 1))
@@ -16,11 +16,7 @@ import Testing
             #expect(abs(size.max() - 1.9) < 0.08, "\(family) \(index): \(size)")
             #expect(abs((box.maximum + box.minimum).max()) < 0.06)
             let report = MeshReport(mesh, threads: 1)
-            withKnownIssue("some houses leave a border open; the cause is not known", isIntermittent: true) {
-                #expect(report.isClosed, "\(family) \(index)")
-            } when: {
-                family == .house
-            }
+            #expect(report.isClosed, "\(family) \(index)")
         }
     }
 

@@ -77,6 +77,33 @@ import Testing
         }
     }
 
+    /// Latents come from their file the second time, and those of another source do not.
+    @Test func latentsSurviveTheirFile() throws {
+        try withFolder { folder in
+            let path = "\(folder)/latents"
+            var places: [UInt32] = []
+            for place in 0..<7 { places.append(UInt32(place << 20 | place)) }
+            let values = (0..<21).map { Float($0) / 3 }
+            let set = LatentSet(channels: 3, starts: [0, 2, 7], places: Buffer(places), values: Buffer(values))
+            var bytes: [UInt8] = []
+            try set.write(source: "one") { raw throws(Failure) in bytes += raw }
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            let read = try #require(LatentSet(source: "one", path: path))
+            #expect(read.channels == 3 && read.starts == set.starts && read.places.array == places)
+            #expect(read.values.array == values && read.mean == set.mean && read.deviation == set.deviation)
+            #expect(LatentSet(source: "two", path: path) == nil)
+            for wrong in [Array(bytes.dropLast()), bytes + [0], Array(bytes.prefix(400))] {
+                try Data(wrong).write(to: URL(fileURLWithPath: path))
+                #expect(LatentSet(source: "one", path: path) == nil)
+            }
+            // Starts that go back.
+            bytes[512 + 8] = 7
+            bytes[512 + 16] = 2
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            #expect(LatentSet(source: "one", path: path) == nil)
+        }
+    }
+
     @Test func lossFallsOnAFewShapes() throws {
         try withFolder { folder in
             let trainer = try trainer(folder, threads: 2)

@@ -37,6 +37,9 @@ void ssdf_forget_mapping(int slot);
 // thread; when several run out at once, one speaks and the others wait for the end.
 _Noreturn void ssdf_end_without_memory(size_t bytes);
 
+// The same for what went wrong on a device, in one line; exits with status 70.
+_Noreturn void ssdf_end_with_device(const char *_Nonnull message);
+
 // Whether a progress bar stands on the terminal, which a message must clear first.
 void ssdf_bar_shown(int shown);
 

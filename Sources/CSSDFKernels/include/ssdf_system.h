@@ -14,9 +14,6 @@ int ssdf_processors(void);
 // Asks for the pages of a mapped range at once: a page fault for each costs seven times as much. Advice only.
 void ssdf_populate(const void *_Nonnull start, size_t bytes);
 
-// Enlarges a private mapping, moving it when it must; NULL when there is no room.
-void *_Nullable ssdf_remap(void *_Nonnull address, size_t bytes, size_t larger);
-
 #ifdef __cplusplus
 }
 #endif

@@ -1,16 +1,20 @@
 /// Curves over one axis: a picture with axes, ticks, words and a legend.
 package struct LinePlot: Sendable {
+    /// One curve.
     package struct Series: Sendable {
+        /// Its name in the legend.
         package var name: String
         /// Ascending by x, finite.
         package var points: [SIMD2<Double>]
 
+        /// A curve through points, ascending by x.
         package init(name: String, points: [SIMD2<Double>]) {
             self.name = name
             self.points = points
         }
     }
 
+    /// How the vertical axis is divided.
     package enum Scale: String, Sendable, CaseIterable {
         /// Logarithmic where all values are above 0 and the largest is more than ten times the smallest.
         case auto
@@ -18,17 +22,23 @@ package struct LinePlot: Sendable {
         case log
     }
 
+    /// The curves, drawn and listed in this order.
     package var series: [Series]
+    /// The words below the horizontal axis.
     package var xTitle = "step"
+    /// The words beside the vertical axis.
     package var yTitle = ""
+    /// How the vertical axis is divided.
     package var scale = Scale.auto
     /// Weight of the past in the moving average that is drawn as a line, 0…1; the values themselves are pale behind it. 0
     /// draws the values; nil averages over a fiftieth of them.
     package var smoothing: Double?
     /// Pixels.
     package var width = 1200
+    /// Pixels.
     package var height = 800
 
+    /// A plot of curves, otherwise as by default.
     package init(series: [Series]) { self.series = series }
 
     /// Colours that people with any sight can tell apart, darkest contrasts first.

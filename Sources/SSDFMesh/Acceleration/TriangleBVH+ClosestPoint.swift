@@ -27,6 +27,8 @@ package struct ClosestPoint: Sendable {
     /// Squared distance from the query, in squared mesh units, found in double precision.
     package var distanceSquared: Float { result.distance_squared }
 
+    /// Whether the place lies inside the triangle, on an edge (0 from corner 0 to 1, 1 and 2 onwards) or on a
+    /// corner.
     package var feature: Feature {
         switch result.feature {
         case 0: .face

@@ -3,7 +3,9 @@ import SSDFCore
 
 /// A ray or a segment: `origin + t · direction` for `t` in `range`. The direction need not have unit length.
 package struct Ray: Sendable {
+    /// Where `t` is 0, in the mesh's units.
     package var origin: Vector3f
+    /// What `t` counts lengths of.
     package var direction: Vector3f
     /// Both ends count.
     package var range: ClosedRange<Float>
@@ -24,6 +26,7 @@ package struct Ray: Sendable {
 
 /// Where a ray meets a triangle.
 package struct RayHit: Sendable {
+    /// The triangle that is met; of several at the same `t`, the lowest.
     package var triangle: Int
     /// In lengths of the ray's direction.
     package var t: Float

@@ -6,7 +6,9 @@ import SSDFCore
 /// no part in the topology, triangles that name a missing vertex or have a coordinate that is not finite take no part
 /// in anything but their own count.
 package struct MeshReport: Sendable, Equatable {
+    /// Vertices, used or not.
     package var vertexCount = 0
+    /// Triangles, good and bad.
     package var triangleCount = 0
     /// Edges between different vertices, however many triangles meet there.
     package var edgeCount = 0

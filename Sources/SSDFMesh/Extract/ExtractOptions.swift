@@ -22,9 +22,11 @@ package enum ExtractCoordinates: String, Sendable, CaseIterable {
 
 /// What `extractSurface` is asked for.
 package struct ExtractOptions: Sendable {
+    /// How the surface is made.
     package var method: ExtractMethod = .mc
     /// Level of the surface in the units of the values; nil means the one the volume states.
     package var iso: Double?
+    /// The space that vertices are given in.
     package var coordinates: ExtractCoordinates = .original
     /// Whether the mesh gets a unit normal a vertex, from the volume's gradient.
     package var normals = false
@@ -33,8 +35,10 @@ package struct ExtractOptions: Sendable {
     /// Told after every pass how many are done.
     package var progress: ProgressHandler?
 
+    /// The defaults.
     package init() {}
 
+    /// The defaults but for what is given; nil threads are as many as there are processors.
     package init(method: ExtractMethod, coordinates: ExtractCoordinates = .original, threads: Int? = nil) {
         self.method = method
         self.coordinates = coordinates

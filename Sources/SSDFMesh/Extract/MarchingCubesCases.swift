@@ -23,6 +23,7 @@ package struct MarchingCubesCases: Sendable {
     /// `[256]`, 1 where values must be looked at to choose the case.
     package private(set) var undecided: [UInt8] = []
 
+    /// The tables, made once when they are first used.
     package static let shared = MarchingCubesCases()
 
     /// Covers found so far; few polygons and pairs of them occur, in many cases each.
@@ -31,6 +32,7 @@ package struct MarchingCubesCases: Sendable {
         var tubes: [[[Int]]: CellTriangulation.Tube] = [:]
     }
 
+    /// Makes the tables from the topology of a cell.
     package init() {
         var found = Found()
         for pattern in 0..<256 {

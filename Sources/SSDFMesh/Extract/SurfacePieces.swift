@@ -20,8 +20,10 @@ package struct SurfacePieces: Sendable {
     /// `[256]` the face that one piece passes twice, or 255.
     package private(set) var doubledFace: [UInt8] = []
 
+    /// The tables, made once when they are first used.
     package static let shared = SurfacePieces()
 
+    /// Makes the tables from the topology of a cell.
     package init() {
         for kind in 0..<512 {
             let pattern = kind & 255

@@ -9,6 +9,7 @@ package struct ImportLimits: Sendable {
     /// Seconds until it is stopped, whatever it does.
     package var seconds: Double
 
+    /// The limits that are given.
     package init(memory: Int, processorSeconds: Int, seconds: Double) {
         self.memory = memory
         self.processorSeconds = processorSeconds

@@ -3,6 +3,7 @@ import SSDFCore
 
 /// A mesh with what identifies its source.
 package struct LoadedMesh: Sendable {
+    /// The mesh, in the file's units and axes.
     package var mesh: TriangleMesh
     /// "obj", "ply", "stl", "off", or the name of the format that was imported.
     package var format: String
@@ -11,6 +12,7 @@ package struct LoadedMesh: Sendable {
     /// Bytes of the file.
     package var fileBytes: Int
 
+    /// A mesh with what is known of its file.
     package init(mesh: TriangleMesh, format: String, contentHash: String, fileBytes: Int) {
         self.mesh = mesh
         self.format = format

@@ -49,7 +49,10 @@ struct PositionWelder: ~Copyable {
     }
 
     /// All corners so far, three to a triangle.
-    consuming func mesh() -> TriangleMesh { TriangleMesh(positions: positions, triangles: triangles) }
+    ///
+    /// It does not consume the welder: a local value that one path consumes is not released by this compiler where another
+    /// path throws.
+    func mesh() -> TriangleMesh { TriangleMesh(positions: positions, triangles: triangles) }
 }
 
 /// The mesh with equal positions merged and unused ones dropped.

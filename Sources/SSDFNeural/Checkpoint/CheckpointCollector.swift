@@ -7,14 +7,21 @@ import SSDFCore
 struct CheckpointCollector {
     private static let maximumDepth = 16
     private static let maximumVisits = 1 << 18
+    /// How often all entries may be visited: a part that goes by a few names is no trick.
+    private static let maximumUses = 16
     private static let maximumNameLength = 1024
 
     private(set) var tensors: [CheckpointTensor] = []
     private(set) var others: [String] = []
     private let interpreter: PickleInterpreter
     private var visits = 0
+    private let mostVisits: Int
 
-    init(_ interpreter: PickleInterpreter) { self.interpreter = interpreter }
+    init(_ interpreter: PickleInterpreter) {
+        self.interpreter = interpreter
+        let entries = interpreter.dicts.reduce(0) { $0 + $1.count }
+        mostVisits = min(Self.maximumVisits, Self.maximumUses * entries)
+    }
 
     /// - Throws: `badData` when the root is not a dictionary, a key is not a text or appears twice, or a bound is passed.
     mutating func collect(_ root: PickleValue) throws(Failure) {
@@ -33,8 +40,8 @@ struct CheckpointCollector {
         var keys: Set<String> = []
         for (key, value) in interpreter.dicts[dict] {
             visits += 1
-            guard visits <= Self.maximumVisits else {
-                throw .badData("more than \(Self.maximumVisits) entries", expected: "a checkpoint")
+            guard visits <= mostVisits else {
+                throw .badData("more than \(mostVisits) entries, counting those used again", expected: "a checkpoint")
             }
             guard case .string(let name) = key else {
                 // Optimisers and the like number their entries; weights have names.

@@ -24,6 +24,20 @@ package struct PositionEmbedding: Sendable {
         let y = compute.empty([coordinates.count, channels])
         let (pointer, rows, width) = (Unchecked(y.pointer), coordinates, channels)
         let frequencies = frequencies
+        if let table = Table(coordinates, factor: factor, frequencies) {
+            let size = 2 * frequencies.count
+            parallelFor(coordinates.count, threads: compute.backend.threads, grain: 64) { range in
+                for row in range {
+                    let target = pointer.value + row * width
+                    let c = rows.rows.pointer[row]
+                    for axis in 1...3 {
+                        (target + (axis - 1) * size).update(from: table.row(c[axis]), count: size)
+                    }
+                    (target + 3 * size).update(repeating: 0, count: width - 3 * size)
+                }
+            }
+            return y
+        }
         parallelFor(coordinates.count, threads: compute.backend.threads, grain: 64) { range in
             for row in range {
                 let target = pointer.value + row * width
@@ -44,6 +58,43 @@ package struct PositionEmbedding: Sendable {
             }
         }
         return y
+    }
+}
+
+extension PositionEmbedding {
+    /// The sines and cosines of every number from the lowest coordinate to the highest.
+    private final class Table: Sendable {
+        private let low: Int32
+        private let size: Int
+        private let values: Buffer<Float>
+
+        /// Nil where there are hardly more rows than numbers.
+        init?(_ coordinates: CoordinateSet, factor: Float, _ frequencies: [Float]) {
+            guard coordinates.count > 0 else { return nil }
+            var (low, high) = (Int32.max, Int32.min)
+            for row in 0..<coordinates.count {
+                let c = coordinates.rows.pointer[row]
+                low = min(low, c.y, c.z, c.w)
+                high = max(high, c.y, c.z, c.w)
+            }
+            let count = Int(high) - Int(low) + 1
+            guard count <= coordinates.count else { return nil }
+            self.low = low
+            size = 2 * frequencies.count
+            values = Buffer(uninitialized: count * size)
+            for number in 0..<count {
+                let p = Float(Int(low) + number) * factor
+                let target = values.pointer + number * size
+                for (i, frequency) in frequencies.enumerated() {
+                    target[i] = sinf(p * frequency)
+                    target[frequencies.count + i] = cosf(p * frequency)
+                }
+            }
+        }
+
+        func row(_ coordinate: Int32) -> UnsafePointer<Float> {
+            UnsafePointer(values.pointer + Int(coordinate - low) * size)
+        }
     }
 }
 

@@ -136,14 +136,17 @@ package struct ImageEncoder: Sendable {
         let (items, side, p) = (images.shape[0], images.shape[2], config.patchSize)
         let width = 3 * p * p
         let y = compute.empty([items * across * across, width])
-        for row in 0..<y.rows {
-            let (item, py, px) = (row / (across * across), row / across % across, row % across)
-            let target = y.pointer + row * width
-            for channel in 0..<3 {
-                let (mean, deviation) = (Self.mean[channel], Self.deviation[channel])
-                for y in 0..<p {
-                    let line = images.pointer + ((item * 3 + channel) * side + py * p + y) * side + px * p
-                    for x in 0..<p { target[(channel * p + y) * p + x] = (line[x] - mean) / deviation }
+        let memory = Unchecked((from: images.elements.baseAddress!, to: y.pointer))
+        parallelFor(y.rows, threads: compute.backend.threads, grain: across * across) { range in
+            for row in range {
+                let (item, py, px) = (row / (across * across), row / across % across, row % across)
+                let target = memory.value.to + row * width
+                for channel in 0..<3 {
+                    let (mean, deviation) = (Self.mean[channel], Self.deviation[channel])
+                    for y in 0..<p {
+                        let line = memory.value.from + ((item * 3 + channel) * side + py * p + y) * side + px * p
+                        for x in 0..<p { target[(channel * p + y) * p + x] = (line[x] - mean) / deviation }
+                    }
                 }
             }
         }

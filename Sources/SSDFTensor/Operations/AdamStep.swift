@@ -26,17 +26,13 @@ package struct AdamStep: Sendable {
         self.number = number
         self.gradientScale = gradientScale
     }
-}
 
-extension CPUBackend {
-    /// m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; w ← (1 − rate·decay)·w − rate·m̂/(√v̂ + ε), m̂ and v̂ freed of their bias.
-    ///
-    /// Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
-    package func adamStep(_ step: AdamStep, weight: Tensor, gradient: Tensor, first: Tensor, second: Tensor) {
+    /// 1 − βᵗ of both moments.
+    var corrections: (Float, Float) {
         func correction(_ beta: Float) -> Float {
             var power = 1.0
             var base = Double(beta)
-            var exponent = step.number
+            var exponent = number
             while exponent > 0 {
                 if exponent & 1 == 1 { power *= base }
                 base *= base
@@ -44,9 +40,19 @@ extension CPUBackend {
             }
             return Float(1 - power)
         }
+        return (correction(beta1), correction(beta2))
+    }
+}
+
+extension CPUBackend {
+    /// m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; w ← (1 − rate·decay)·w − rate·m̂/(√v̂ + ε), m̂ and v̂ freed of their bias.
+    ///
+    /// Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
+    package func adamStep(_ step: AdamStep, weight: Tensor, gradient: Tensor, first: Tensor, second: Tensor) {
+        let (correction1, correction2) = step.corrections
         var parameters = ssdf_adam(
             rate: step.rate, beta1: step.beta1, beta2: step.beta2, epsilon: step.epsilon, decay: step.decay,
-            correction1: correction(step.beta1), correction2: correction(step.beta2),
+            correction1: correction1, correction2: correction2,
             gradient_scale: step.gradientScale)
         withUnsafePointer(to: &parameters) { parameters in
             parallelRows(weight.count, columns: 1) { range in

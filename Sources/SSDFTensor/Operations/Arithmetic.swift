@@ -67,21 +67,12 @@ extension Compute {
             a.shape.count == 2 && b.shape == a.shape && factors.shape == [segments.count, a.columns],
             "\(b.shape) times \(factors.shape) in \(segments.count) segments cannot be added to \(a.shape)")
         let y = empty(a.shape)
-        backend.add(a, b, times: factors, segments: segments, into: y)
+        backend.multiply(b, segments: segments, by: factors, adding: a, into: y)
         return record(y, [a, b, factors]) { [self] dy, wanted in
             let db = wanted[1] ? empty(b.shape) : nil
+            if let db { backend.multiply(dy, segments: segments, by: factors, adding: nil, into: db) }
             let dFactors = wanted[2] ? empty(factors.shape) : nil
-            for (index, range) in segments.enumerated() {
-                let part = dy.viewedRows(range)
-                if let db {
-                    backend.multiply(
-                        part, factors.viewedRows(index..<index + 1), broadcast: .row, into: db.viewedRows(range))
-                }
-                if let dFactors {
-                    backend.sum(
-                        part, times: b.viewedRows(range), kept: .row, into: dFactors.viewedRows(index..<index + 1))
-                }
-            }
+            if let dFactors { backend.sum(dy, times: b, segments: segments, into: dFactors) }
             return [dy, db, dFactors]
         }
     }
@@ -100,12 +91,10 @@ extension Compute {
     /// The sum of all elements times `scale`, a single number.
     package func sum(_ x: Tensor, scale: Float = 1) -> Tensor {
         let y = empty([1])
-        let ones = empty([x.count])
-        ones.pointer.update(repeating: 1, count: x.count)
-        y.pointer[0] = Float(backend.dot(x, ones) * Double(scale))
+        backend.total(x, scale: scale, into: y)
         return record(y, [x]) { [self] dy, _ in
             let dx = empty(x.shape)
-            dx.pointer.update(repeating: dy.pointer[0] * scale, count: dx.count)
+            backend.spread(dy, scale: scale, into: dx)
             return [dx]
         }
     }
@@ -121,32 +110,7 @@ extension Compute {
     }
 }
 
-extension Backend {
-    /// A back end without this operation: a product, and a sum.
-    package func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor) {
-        for (index, range) in segments.enumerated() {
-            multiply(
-                b.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row, into: y.viewedRows(range))
-        }
-        add(a, y, scale: 1, broadcast: .same, into: y)
-    }
-}
-
 extension CPUBackend {
-    /// In one pass over memory: a range of rows is copied, and gains its product while it is in cache.
-    package func add(_ a: Tensor, _ b: Tensor, times factors: Tensor, segments: [Range<Int>], into y: Tensor) {
-        let columns = a.columns
-        for (index, range) in segments.enumerated() {
-            parallelRows(range.count, columns: 4 * columns) { part in
-                let first = (range.lowerBound + part.lowerBound) * columns
-                (y.pointer + first).update(from: a.pointer + first, count: part.count * columns)
-                kernels.multiply_add(
-                    b.pointer + first, factors.pointer + index * columns, Int32(SSDF_ROW.rawValue), y.pointer + first,
-                    part.count, columns)
-            }
-        }
-    }
-
     /// y = a + s·b; y may be a.
     package func add(_ a: Tensor, _ b: Tensor, scale: Float, broadcast: Broadcast, into y: Tensor) {
         forRows(a, b, broadcast) { a, b, first, rows, columns in
@@ -158,6 +122,38 @@ extension CPUBackend {
     package func multiply(_ a: Tensor, _ b: Tensor, broadcast: Broadcast, into y: Tensor) {
         forRows(a, b, broadcast) { a, b, first, rows, columns in
             kernels.multiply(a, b, broadcast.rawValue, y.pointer + first * columns, rows, columns)
+        }
+    }
+
+    /// y = x ⊙ the row of factors of each row's segment, plus a where there is one.
+    package func multiply(
+        _ x: Tensor, segments: [Range<Int>], by factors: Tensor, adding a: Tensor?, into y: Tensor
+    ) {
+        let columns = x.columns
+        for (index, range) in segments.enumerated() {
+            guard let a else {
+                multiply(
+                    x.viewedRows(range), factors.viewedRows(index..<index + 1), broadcast: .row,
+                    into: y.viewedRows(range))
+                continue
+            }
+            // In one pass over memory: a range of rows is copied, and gains its product while it is in cache.
+            parallelRows(range.count, columns: 4 * columns) { part in
+                let first = (range.lowerBound + part.lowerBound) * columns
+                let target = y.pointer + first
+                target.update(from: a.pointer + first, count: part.count * columns)
+                kernels.multiply_add(
+                    x.pointer + first, factors.pointer + index * columns, Int32(SSDF_ROW.rawValue), target,
+                    part.count, columns)
+            }
+        }
+    }
+
+    /// y [segments, C] = Σ over the rows of a segment of x ⊙ other.
+    package func sum(_ x: Tensor, times other: Tensor, segments: [Range<Int>], into y: Tensor) {
+        for (index, range) in segments.enumerated() {
+            sum(
+                x.viewedRows(range), times: other.viewedRows(range), kept: .row, into: y.viewedRows(index..<index + 1))
         }
     }
 
@@ -242,6 +238,20 @@ extension CPUBackend {
         }
         return totals
     }
+
+    /// y[0] = scale·Σ x, summed in double.
+    package func total(_ x: Tensor, scale: Float, into y: Tensor) {
+        let ones = Tensor(shape: [x.count], storage: scratch(x.count))
+        fill(ones, with: 1)
+        y.pointer[0] = Float(dot(x, ones) * Double(scale))
+    }
+
+    /// Every element of y becomes scale·x[0].
+    package func spread(_ x: Tensor, scale: Float, into y: Tensor) { fill(y, with: x.pointer[0] * scale) }
+
+    package func fill(_ y: Tensor, with value: Float) { y.pointer.update(repeating: value, count: y.count) }
+
+    package func copy(_ x: Tensor, into y: Tensor) { y.pointer.update(from: x.elements.baseAddress!, count: x.count) }
 
     /// Σ a·b in double.
     package func dot(_ a: Tensor, _ b: Tensor) -> Double {

@@ -80,7 +80,7 @@ extension Compute {
     package func rows(_ x: Tensor, _ range: Range<Int>) -> Tensor {
         record(x.viewedRows(range), [x]) { [self] dy, _ in
             let dx = zeros(x.shape)
-            dx.viewedRows(range).pointer.update(from: dy.pointer, count: dy.count)
+            backend.copy(dy, into: dx.viewedRows(range))
             return [dx]
         }
     }
@@ -92,7 +92,7 @@ extension Compute {
         var at = 0
         for part in parts {
             precondition(part.columns == y.columns, "parts differ in columns")
-            y.viewedRows(at..<at + part.rows).pointer.update(from: part.pointer, count: part.count)
+            backend.copy(part, into: y.viewedRows(at..<at + part.rows))
             at += part.rows
         }
         return record(y, parts) { dy, _ in
@@ -129,9 +129,10 @@ private final class SplitGradients {
 extension CPUBackend {
     package func copyColumns(from x: Tensor, at source: Int, to y: Tensor, at target: Int, count: Int) {
         let (from, to) = (x.columns, y.columns)
+        let (read, written) = (x.pointer, y.pointer)
         parallelRows(x.rows, columns: count) { range in
             for row in range {
-                (y.pointer + row * to + target).update(from: x.pointer + row * from + source, count: count)
+                (written + row * to + target).update(from: read + row * from + source, count: count)
             }
         }
     }

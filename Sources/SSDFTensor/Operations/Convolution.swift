@@ -32,14 +32,14 @@ extension CPUBackend {
     package func convolve(_ x: Tensor, kernel: Tensor, bias: Tensor?, map: KernelMap, into y: Tensor) {
         let (depth, columns) = (kernel.shape[1], kernel.shape[2])
         let packed = packTaps(kernel, transposed: false)
+        let (first, start) = (y.pointer, bias?.pointer)
         convolve(
-            x.pointer, depth: depth, packed: packed.pointer, columns: columns, map: map, reversed: false,
-            into: y.pointer
+            x.pointer, depth: depth, packed: packed.pointer, columns: columns, map: map, reversed: false, into: first
         ) { rows in
             for row in rows {
-                let target = y.pointer + row * columns
-                if let bias {
-                    target.update(from: bias.pointer, count: columns)
+                let target = first + row * columns
+                if let start {
+                    target.update(from: start, count: columns)
                 } else {
                     target.update(repeating: 0, count: columns)
                 }
@@ -118,19 +118,20 @@ extension CPUBackend {
         let runTiles = max((map.tiles + runs - 1) / runs, 1)
         let blocks = runs >= 8 ? 1 : max(1, min(depth / 64, 8))
         let kernels = kernels(columns: columns)
-        let partial = scratch(max(runs * size, 1))
-        partial.pointer.update(repeating: 0, count: runs * size)
+        let storage = scratch(max(runs * size, 1))
+        let (partial, from, slopes, to) = (storage.pointer, x.pointer, dy.pointer, dKernel.pointer)
+        partial.update(repeating: 0, count: runs * size)
         parallel(runs * taps * blocks) { _, range in
             for unit in range {
                 let (run, rest) = (unit / (taps * blocks), unit % (taps * blocks))
                 let (tap, block) = (rest / blocks, rest % blocks)
-                let target = partial.pointer + run * size + tap * depth * columns
+                let target = partial + run * size + tap * depth * columns
                 for tile in run * runTiles..<max(min((run + 1) * runTiles, map.tiles), run * runTiles) {
                     let pairs = map.pairs(tile: tile, tap: tap)
                     guard !pairs.isEmpty else { continue }
                     let first = map.rows(ofTile: tile).lowerBound
                     kernels.outer_rows(
-                        x.pointer, map.inputs.pointer + pairs.lowerBound, depth, dy.pointer + first * columns,
+                        from, map.inputs.pointer + pairs.lowerBound, depth, slopes + first * columns,
                         map.outputs.pointer + pairs.lowerBound, columns, depth * block / blocks,
                         depth * (block + 1) / blocks, columns, target, pairs.count)
                 }
@@ -139,9 +140,10 @@ extension CPUBackend {
         parallelRows(size, columns: runs) { range in
             for index in range {
                 var total = 0.0
-                for run in 0..<runs { total += Double(partial.pointer[run * size + index]) }
-                dKernel.pointer[index] = Float(total)
+                for run in 0..<runs { total += Double(partial[run * size + index]) }
+                to[index] = Float(total)
             }
         }
+        withExtendedLifetime(storage) {}
     }
 }

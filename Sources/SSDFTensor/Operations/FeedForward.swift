@@ -74,16 +74,17 @@ extension CPUBackend {
         let tile = 96
         let step = min(Self.hiddenStep, hidden)
         let memory = scratch(threads * tile * step)
+        let (expandBias, contractBias) = (expand.bias?.pointer, contract.bias?.pointer)
         parallel((rows + tile - 1) / tile) { worker, range in
             let middle = memory.pointer + worker * tile * step
             for unit in range {
                 let start = unit * tile
                 let count = min(tile, rows - start)
                 let target = y.pointer + start * outputs
-                fill(target, stride: outputs, rows: count, columns: 0..<outputs, with: contract.bias)
+                fill(target, stride: outputs, rows: count, columns: 0..<outputs, with: contractBias)
                 for channel in stride(from: 0, to: hidden, by: step) {
                     let width = min(step, hidden - channel)
-                    fill(middle, stride: width, rows: count, columns: channel..<channel + width, with: expand.bias)
+                    fill(middle, stride: width, rows: count, columns: channel..<channel + width, with: expandBias)
                     first.multiply(
                         x.pointer + start * inputs, stride: inputs, rows: count, columns: channel..<channel + width,
                         depth: 0..<inputs, into: middle, stride: width)

@@ -21,34 +21,49 @@ extension Compute {
         }
         let flat = x.detached.viewed(as: [rows, columns])
         let y = empty(x.shape)
-        let rowsOfY = y.viewed(as: [rows, columns])
-        func row(_ parameter: Tensor?, _ index: Int) -> Tensor? {
-            parameter?.viewed(as: [ranges.count, columns]).viewedRows(index..<index + 1)
-        }
-        for (index, range) in ranges.enumerated() {
-            backend.layerNorm(
-                flat.viewedRows(range), weight: row(weight, index), bias: row(bias, index), epsilon: epsilon,
-                into: rowsOfY.viewedRows(range))
-        }
+        backend.layerNorm(
+            flat, weight: weight, bias: bias, epsilon: epsilon, segments: ranges, into: y.viewed(as: [rows, columns]))
         return record(y, [x, weight, bias]) { [self] dy, wanted in
             let dx = empty(x.shape)
             let dWeight = wanted[1] ? zeros(weight!.shape) : nil
             let dBias = wanted[2] ? zeros(bias!.shape) : nil
-            let rowsOfDx = dx.viewed(as: [rows, columns])
-            let rowsOfDy = dy.viewed(as: [rows, columns])
-            for (index, range) in ranges.enumerated() {
-                backend.layerNormGradients(
-                    flat.viewedRows(range), weight: row(weight, index), dy: rowsOfDy.viewedRows(range),
-                    epsilon: epsilon, dx: rowsOfDx.viewedRows(range), dWeight: row(dWeight, index),
-                    dBias: row(dBias, index))
-            }
+            backend.layerNormGradients(
+                flat, weight: weight, dy: dy.viewed(as: [rows, columns]), epsilon: epsilon, segments: ranges,
+                dx: dx.viewed(as: [rows, columns]), dWeight: dWeight, dBias: dBias)
             return [dx, dWeight, dBias]
         }
     }
 }
 
 extension CPUBackend {
-    package func layerNorm(_ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, into y: Tensor) {
+    /// Row `index` of a parameter that has one for each of `count` segments.
+    private func row(_ parameter: Tensor?, _ index: Int, of count: Int) -> Tensor? {
+        parameter.map { $0.viewed(as: [count, $0.count / count]).viewedRows(index..<index + 1) }
+    }
+
+    package func layerNorm(
+        _ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, segments: [Range<Int>], into y: Tensor
+    ) {
+        for (index, range) in segments.enumerated() {
+            layerNorm(
+                x.viewedRows(range), weight: row(weight, index, of: segments.count),
+                bias: row(bias, index, of: segments.count), epsilon: epsilon, into: y.viewedRows(range))
+        }
+    }
+
+    package func layerNormGradients(
+        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, segments: [Range<Int>], dx: Tensor, dWeight: Tensor?,
+        dBias: Tensor?
+    ) {
+        for (index, range) in segments.enumerated() {
+            layerNormGradients(
+                x.viewedRows(range), weight: row(weight, index, of: segments.count), dy: dy.viewedRows(range),
+                epsilon: epsilon, dx: dx.viewedRows(range), dWeight: row(dWeight, index, of: segments.count),
+                dBias: row(dBias, index, of: segments.count))
+        }
+    }
+
+    private func layerNorm(_ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, into y: Tensor) {
         let columns = x.columns
         parallelRows(x.rows, columns: columns) { range in
             let first = range.lowerBound * columns
@@ -59,7 +74,7 @@ extension CPUBackend {
 
     /// With g = dy·weight and x̂ the normalised row: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε),
     /// dWeight = Σ dy·x̂, dBias = Σ dy.
-    package func layerNormGradients(
+    private func layerNormGradients(
         _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, dx: Tensor, dWeight: Tensor?, dBias: Tensor?
     ) {
         let columns = x.columns
@@ -78,12 +93,13 @@ extension CPUBackend {
                     min(size, x.rows - block * size), columns)
             }
         }
-        for (target, shift) in [(dWeight, 0), (dBias, columns)] {
+        let parts = partial.pointer
+        for (target, shift) in [(dWeight?.pointer, 0), (dBias?.pointer, columns)] {
             guard let target else { continue }
             for column in 0..<columns {
                 var total = 0.0
-                for block in 0..<blocks { total += Double(partial.pointer[block * 2 * columns + shift + column]) }
-                target.pointer[column] = Float(total)
+                for block in 0..<blocks { total += Double(parts[block * 2 * columns + shift + column]) }
+                target[column] = Float(total)
             }
         }
     }

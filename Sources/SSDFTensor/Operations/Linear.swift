@@ -149,27 +149,31 @@ extension CPUBackend {
         let tiles = (rows + tile - 1) / tile
         // Few rows: strips are shared out as well.
         let parts = tiles >= 24 ? 1 : min(strips, max(1, 24 / max(tiles, 1)))
+        // Reading a tensor's address counts a reference to memory that all threads share: never in a loop over rows.
+        let bias = start?.pointer
         parallel(tiles * parts) { _, range in
             for unit in range {
                 let (first, part) = (unit / parts * tile, unit % parts)
                 let count = min(tile, rows - first)
                 let range = strips * part / parts * panel..<min(strips * (part + 1) / parts * panel, columns)
                 let target = y + first * columns + range.lowerBound
-                fill(target, stride: columns, rows: count, columns: range, with: start)
+                fill(target, stride: columns, rows: count, columns: range, with: bias)
                 matrix.multiply(
                     x + first * depth, stride: depth, rows: count, columns: range, depth: 0..<depth, into: target,
                     stride: columns)
             }
         }
+        withExtendedLifetime(start) {}
     }
 
     /// Columns `range` of a row, or zeros, in every row of a tile that begins at the first of these columns.
     func fill(
-        _ target: UnsafeMutablePointer<Float>, stride: Int, rows: Int, columns range: Range<Int>, with row: Tensor?
+        _ target: UnsafeMutablePointer<Float>, stride: Int, rows: Int, columns range: Range<Int>,
+        with row: UnsafePointer<Float>?
     ) {
         for index in 0..<rows {
             if let row {
-                (target + index * stride).update(from: row.pointer + range.lowerBound, count: range.count)
+                (target + index * stride).update(from: row + range.lowerBound, count: range.count)
             } else {
                 (target + index * stride).update(repeating: 0, count: range.count)
             }
@@ -186,13 +190,13 @@ extension CPUBackend {
         let strips = (columns + panel - 1) / panel
         let memory = scratch(strips * kernels.packed_count(depth, panel))
         let matrix = PackedMatrix(kernels: kernels, depth: depth, columns: columns, memory: memory)
+        let (values, target, stripSize) = (weight.pointer, memory.pointer, matrix.stripSize)
         parallel(strips) { _, range in
             for strip in range {
                 let first = strip * panel
                 kernels.pack(
-                    weight.pointer + (transposed ? first * inputs : first), transposed ? 1 : inputs,
-                    transposed ? inputs : 1, depth, min(panel, columns - first),
-                    memory.pointer + strip * matrix.stripSize)
+                    values + (transposed ? first * inputs : first), transposed ? 1 : inputs,
+                    transposed ? inputs : 1, depth, min(panel, columns - first), target + strip * stripSize)
             }
         }
         return matrix
@@ -206,7 +210,8 @@ extension CPUBackend {
     ) {
         let tiles = ProductTiles(m: m, n: n, k: k)
         let count = tiles.rowTiles * tiles.columnTiles
-        let partials = tiles.parts > 1 ? scratch((tiles.parts - 1) * m * n) : nil
+        let storage = tiles.parts > 1 ? scratch((tiles.parts - 1) * m * n) : nil
+        let partials = storage?.pointer
         parallel(count * tiles.parts) { _, range in
             for unit in range {
                 let (part, tile) = (unit / count, unit % count)
@@ -214,7 +219,7 @@ extension CPUBackend {
                 let column = tile % tiles.columnTiles * tiles.columnTile
                 let first = part * tiles.partDepth
                 // Part 0 goes straight to the result; the others wait to be added in order.
-                let target = part == 0 ? c : partials!.pointer + (part - 1) * m * n
+                let target = part == 0 ? c : partials! + (part - 1) * m * n
                 let stride = part == 0 ? ldc : n
                 product.multiply(
                     m: min(tiles.rowTile, m - row), n: min(tiles.columnTile, n - column),
@@ -229,18 +234,20 @@ extension CPUBackend {
         parallelRows(m, columns: n * tiles.parts) { range in
             for part in 0..<tiles.parts - 1 {
                 for row in range {
-                    let from = partials.pointer + (part * m + row) * n
+                    let from = partials + (part * m + row) * n
                     kernels.add(c + row * ldc, from, 1, Int32(SSDF_SAME.rawValue), c + row * ldc, 1, n)
                 }
             }
         }
+        withExtendedLifetime(storage) {}
     }
 
     /// Every row of y becomes a copy of `row`.
     func fillRows(_ y: Tensor, rows: Int, with row: Tensor) {
         let columns = row.count
+        let (target, from) = (y.pointer, row.pointer)
         parallelRows(rows, columns: columns) { range in
-            for index in range { (y.pointer + index * columns).update(from: row.pointer, count: columns) }
+            for index in range { (target + index * columns).update(from: from, count: columns) }
         }
     }
 }
@@ -264,13 +271,14 @@ struct PackedMatrix: @unchecked Sendable {
         into y: UnsafeMutablePointer<Float>, stride target: Int
     ) {
         let panel = kernels.panel
+        let (memory, stripSize) = (memory.pointer, stripSize)
         assert(range.lowerBound % panel == 0)
         for column in Swift.stride(from: range.lowerBound, to: range.upperBound, by: panel) {
             let width = min(panel, columns - column)
             // The last panel may have fewer vectors of columns.
             let vectors = kernels.packed_count(1, width)
             kernels.product_rows(
-                x, nil, stride, memory.pointer + column / panel * stripSize + part.lowerBound * vectors, part.count,
+                x, nil, stride, memory + column / panel * stripSize + part.lowerBound * vectors, part.count,
                 width,
                 y + column - range.lowerBound, nil, target, rows)
         }

@@ -20,14 +20,14 @@ extension Compute {
         let count = x.count
         precondition(target.count == count && weights.count == count, "one target and one weight an element")
         let slopes = empty(x.shape)
-        let (values, targets, factors) = (x.pointer, target.pointer, weights.pointer)
+        let (values, targets, factors, signs) = (x.pointer, target.pointer, weights.pointer, slopes.pointer)
         var total = 0.0
         for first in stride(from: 0, to: count, by: 1024) {
             var part: Float = 0
             for index in first..<min(first + 1024, count) {
                 let difference = values[index] - targets[index]
                 part += factors[index] * abs(difference)
-                slopes.pointer[index] = difference == 0 ? 0 : difference < 0 ? -factors[index] : factors[index]
+                signs[index] = difference == 0 ? 0 : difference < 0 ? -factors[index] : factors[index]
             }
             total += Double(part)
         }
@@ -42,21 +42,13 @@ extension Compute {
 
     /// mean h(x − target), h(d) = d²/2 for |d| < δ and δ(|d| − δ/2) beyond.
     package func huber(_ x: Tensor, _ target: Tensor, delta: Float, weights: Tensor? = nil) -> Tensor {
-        elementLoss(x, target, weights) { x, t in
-            let d = x - t
-            return abs(d) < delta
-                ? (0.5 * d * d, d) : (delta * (abs(d) - 0.5 * delta), d < 0 ? -delta : delta)
-        }
+        elementLoss(.huber(delta: delta), x, target, weights)
     }
 
     /// Binary cross-entropy of σ(x) with targets in 0 … 1, from logits so that nothing overflows:
     /// max(x, 0) − x·t + ln(1 + e^−|x|).
     package func crossEntropy(logits x: Tensor, _ target: Tensor, weights: Tensor? = nil) -> Tensor {
-        elementLoss(x, target, weights) { x, t in
-            let e = expf(-abs(x))
-            let sigmoid = x >= 0 ? 1 / (1 + e) : e / (1 + e)
-            return (max(x, 0) - x * t + log1pf(e), sigmoid - t)
-        }
+        elementLoss(.crossEntropy, x, target, weights)
     }
 
     /// Divergence of a diagonal Gaussian from the unit one, ½·mean(μ² + σ² − 1 − ln σ²): a mean over elements, not a
@@ -77,24 +69,54 @@ extension Compute {
         return sum(multiply(x, weights.detached), scale: total > 0 ? Float(1 / total) : 0)
     }
 
-    /// The weighted mean of a function of two numbers that also gives its derivative by the first.
-    private func elementLoss(
-        _ x: Tensor, _ target: Tensor, _ weights: Tensor?,
-        _ function: @escaping (_ x: Float, _ target: Float) -> (value: Float, slope: Float)
-    ) -> Tensor {
+    /// The weighted mean of a loss.
+    private func elementLoss(_ loss: ElementLoss, _ x: Tensor, _ target: Tensor, _ weights: Tensor?) -> Tensor {
         precondition(x.count == target.count && (weights == nil || weights!.count == x.count))
         let values = empty(x.shape)
         let slopes = empty(x.shape)
-        for index in 0..<x.count {
-            let (value, slope) = function(x.pointer[index], target.pointer[index])
-            values.pointer[index] = value
-            slopes.pointer[index] = slope
-        }
+        backend.elementLoss(loss, x, target, values: values, slopes: slopes)
         let elements = record(values, [x]) { [self] dy, _ in
             let dx = empty(x.shape)
             backend.multiply(dy, slopes, broadcast: .same, into: dx)
             return [dx]
         }
         return mean(elements, weights)
+    }
+}
+
+/// A function of a prediction and its target.
+package enum ElementLoss: Sendable {
+    case huber(delta: Float)
+    /// Of logits.
+    case crossEntropy
+}
+
+extension CPUBackend {
+    /// The loss of every element, and its derivative by the prediction.
+    package func elementLoss(_ loss: ElementLoss, _ x: Tensor, _ target: Tensor, values: Tensor, slopes: Tensor) {
+        switch loss {
+        case .huber(let delta):
+            elementLoss(x, target, values, slopes) { x, t in
+                let d = x - t
+                return abs(d) < delta
+                    ? (0.5 * d * d, d) : (delta * (abs(d) - 0.5 * delta), d < 0 ? -delta : delta)
+            }
+        case .crossEntropy:
+            elementLoss(x, target, values, slopes) { x, t in
+                let e = expf(-abs(x))
+                let sigmoid = x >= 0 ? 1 / (1 + e) : e / (1 + e)
+                return (max(x, 0) - x * t + log1pf(e), sigmoid - t)
+            }
+        }
+    }
+
+    private func elementLoss(
+        _ x: Tensor, _ target: Tensor, _ values: Tensor, _ slopes: Tensor,
+        _ function: (_ x: Float, _ target: Float) -> (value: Float, slope: Float)
+    ) {
+        let (x, target, values, slopes, count) = (
+            x.elements, target.elements, values.pointer, slopes.pointer, x.count
+        )
+        for index in 0..<count { (values[index], slopes[index]) = function(x[index], target[index]) }
     }
 }

@@ -42,13 +42,15 @@ extension CPUBackend {
         let run = max(1, min(256, (8 << 10) / columns))
         let memory = scratch(threads * run * columns)
         let grain = 256
+        let (work, sums, plainMeans) = (memory.pointer, active.pointer, mean.pointer)
+        let (layerScale, layerShift) = (layer.scale.pointer, layer.shift.pointer)
         normed.scale.withUnsafeBufferPointer { scale in
             normed.shift.withUnsafeBufferPointer { shift in
                 parallel((cells + grain - 1) / grain) { worker, range in
-                    let rows = memory.pointer + worker * run * columns
+                    let rows = work + worker * run * columns
                     for cell in range.lowerBound * grain..<min(range.upperBound * grain, cells) {
                         let (first, last) = (Int(starts[cell]), Int(starts[cell + 1]))
-                        let target = active.pointer + cell * columns
+                        let target = sums + cell * columns
                         target.update(repeating: 0, count: columns)
                         var total: Float = 0
                         for start in stride(from: first, to: last, by: run) {
@@ -67,15 +69,16 @@ extension CPUBackend {
                         }
                         let members = Float(last - first)
                         let factor = 1 / (members + Float(extra))
-                        let plain = mean.pointer + cell * columns
+                        let plain = plainMeans + cell * columns
                         for column in 0..<columns {
                             target[column] *= factor
                             plain[column] =
-                                (layer.scale.pointer[column] * total + layer.shift.pointer[column] * members) * factor
+                                (layerScale[column] * total + layerShift[column] * members) * factor
                         }
                     }
                 }
             }
         }
+        withExtendedLifetime(memory) {}
     }
 }

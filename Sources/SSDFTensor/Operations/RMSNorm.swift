@@ -48,10 +48,11 @@ extension CPUBackend {
                     min(size, tokens - block * size) * heads, heads, dimension)
             }
         }
+        let (sums, target) = (partial.pointer, dGamma.pointer)
         for index in 0..<width {
             var total = 0.0
-            for block in 0..<blocks { total += Double(partial.pointer[block * width + index]) }
-            dGamma.pointer[index] = Float(total)
+            for block in 0..<blocks { total += Double(sums[block * width + index]) }
+            target[index] = Float(total)
         }
     }
 }

@@ -34,6 +34,8 @@ package final class RowMap: Sendable {
     }
 
     private let cached = Mutex<Members?>(nil)
+    let deviceForm = DeviceForm()
+    let deviceMembers = DeviceForm()
 
     /// - Precondition: every index is in 0 ..< targets.
     package init(_ index: consuming Buffer<Int32>, targets: Int) {
@@ -59,9 +61,9 @@ package final class RowMap: Sendable {
     /// 1/(members + extra) of each target; extra is what else the divisor counts.
     package func inverseCounts(extra: Int) -> Tensor {
         let weights = Tensor(repeating: 0, shape: [targets])
-        let starts = members.starts.pointer
+        let (starts, written) = (members.starts.pointer, weights.pointer)
         for target in 0..<targets {
-            weights.pointer[target] = 1 / Float(Int(starts[target + 1] - starts[target]) + extra)
+            written[target] = 1 / Float(Int(starts[target + 1] - starts[target]) + extra)
         }
         return weights
     }

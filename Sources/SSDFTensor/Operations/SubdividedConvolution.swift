@@ -84,22 +84,22 @@ extension CPUBackend {
         // Parents of a pass: their children's rows stay in the second cache level.
         let width = 8 * columns
         let memory = head.map { _ in scratch(threads * KernelMap.tileRows * width) }
+        let (work, from, start, matrices, written) = (
+            memory?.pointer, x.pointer, bias.pointer, packed.pointer, y.pointer
+        )
         parallel(map.tiles) { worker, range in
             for tile in range {
                 let rows = map.rows(ofTile: tile)
                 let target =
-                    memory.map { $0.pointer + worker * KernelMap.tileRows * width }
-                    ?? y.pointer + rows.lowerBound * width
-                for row in 0..<8 * rows.count {
-                    (target + row * columns).update(from: bias.pointer, count: columns)
-                }
+                    work.map { $0 + worker * KernelMap.tileRows * width } ?? written + rows.lowerBound * width
+                for row in 0..<8 * rows.count { (target + row * columns).update(from: start, count: columns) }
                 for tap in 0..<map.taps {
                     let pairs = map.pairs(tile: tile, tap: tap)
                     guard !pairs.isEmpty else { continue }
                     for child in 0..<8 where reaches(child: child, tap: tap) {
                         kernels.product_rows(
-                            x.pointer, map.inputs.pointer + pairs.lowerBound, depth,
-                            packed.pointer + (tap * 8 + child) * size, depth, columns, target + child * columns,
+                            from, map.inputs.pointer + pairs.lowerBound, depth,
+                            matrices + (tap * 8 + child) * size, depth, columns, target + child * columns,
                             map.outputs.pointer + pairs.lowerBound, width, pairs.count)
                     }
                 }
@@ -107,6 +107,7 @@ extension CPUBackend {
                 if let head { apply(head, to: target, rows: 8 * rows.count, first: 8 * rows.lowerBound, into: y) }
             }
         }
+        withExtendedLifetime((memory, packed)) {}
     }
 
     private func apply(
@@ -114,11 +115,11 @@ extension CPUBackend {
     ) {
         let (outputs, columns) = (head.weight.shape[0], head.weight.shape[1])
         let target = y.pointer + first * outputs
+        let (bias, weight) = (head.bias.pointer, head.weight.pointer)
         for row in 0..<count {
             for output in 0..<outputs {
                 target[row * outputs + output] =
-                    head.bias.pointer[output]
-                    + laneDot(rows + row * columns, head.weight.pointer + output * columns, columns)
+                    bias[output] + laneDot(rows + row * columns, weight + output * columns, columns)
             }
         }
         kernels.apply(head.function.rawValue, target, target, count * outputs)

@@ -125,15 +125,16 @@ extension CPUBackend {
         let (lineX, lineY) = (y.shape[1], y.shape[2])
         let lines = y.shape[0] * lineX * lineY
         let length = y.shape[3] * columns
+        let (from, start, matrices, written) = (x.pointer, bias?.pointer, packed.pointer, y.pointer)
         parallel(lines, grain: max(1, (32 << 10) / max(length, 1))) { _, range in
             for line in range {
                 let (batch, rest) = (line / (lineX * lineY), line % (lineX * lineY))
                 let (px, py) = (rest / lineY, rest % lineY)
-                let target = y.pointer + line * length
+                let target = written + line * length
                 for voxel in 0..<y.shape[3] {
                     let row = target + voxel * columns
-                    if let bias {
-                        row.update(from: bias.pointer, count: columns)
+                    if let start {
+                        row.update(from: start, count: columns)
                     } else {
                         row.update(repeating: 0, count: columns)
                     }
@@ -147,17 +148,18 @@ extension CPUBackend {
                     else { continue }
                     let run = coarseRun(l, window, fine: fine[3], coarse: coarse[3])
                     guard !run.isEmpty else { continue }
-                    let source = x.pointer + ((batch * x.shape[1] + qx) * x.shape[2] + qy) * x.shape[3] * depth
+                    let source = from + ((batch * x.shape[1] + qx) * x.shape[2] + qy) * x.shape[3] * depth
                     let first = run.lowerBound
                     let fineFirst = first * window.stride + l - window.padding
                     kernels.product_rows(
                         source + (transposed ? first : fineFirst) * depth, nil,
-                        transposed ? depth : window.stride * depth, packed.pointer + tap * tapSize, depth, columns,
+                        transposed ? depth : window.stride * depth, matrices + tap * tapSize, depth, columns,
                         target + (transposed ? fineFirst : first) * columns, nil,
                         transposed ? window.stride * columns : columns, run.count)
                 }
             }
         }
+        withExtendedLifetime(packed) {}
     }
 
     /// dW[o, i, tap] = Σ coarse[p, o]·fine[p·stride + tap − padding, i] over all places p.
@@ -169,14 +171,15 @@ extension CPUBackend {
         let size = taps * depth * columns
         let runs = max(1, min(32, lines, (16 << 20) / max(size, 1)))
         let runLines = (lines + runs - 1) / runs
-        let partial = scratch(max(runs * size, 1))
-        partial.pointer.update(repeating: 0, count: runs * size)
+        let storage = scratch(max(runs * size, 1))
+        let (partial, finer, coarser, to) = (storage.pointer, fine.pointer, coarse.pointer, dWeight.pointer)
+        partial.update(repeating: 0, count: runs * size)
         parallel(runs * taps) { _, range in
             for unit in range {
                 let (run, tap) = (unit / taps, unit % taps)
                 let (i, j, l) = (tap / (window.side * window.side), tap / window.side % window.side, tap % window.side)
                 let places = coarseRun(l, window, fine: fine.shape[3], coarse: coarse.shape[3])
-                let target = partial.pointer + run * size + tap * depth * columns
+                let target = partial + run * size + tap * depth * columns
                 guard !places.isEmpty, run * runLines < lines else { continue }
                 for line in run * runLines..<min((run + 1) * runLines, lines) {
                     let (batch, rest) = (line / (lineX * lineY), line % (lineX * lineY))
@@ -186,8 +189,8 @@ extension CPUBackend {
                     let source = ((batch * fine.shape[1] + qx) * fine.shape[2] + qy) * fine.shape[3]
                     let first = places.lowerBound
                     kernels.outer_rows(
-                        fine.pointer + (source + first * window.stride + l - window.padding) * depth, nil,
-                        window.stride * depth, coarse.pointer + (line * coarse.shape[3] + first) * columns, nil,
+                        finer + (source + first * window.stride + l - window.padding) * depth, nil,
+                        window.stride * depth, coarser + (line * coarse.shape[3] + first) * columns, nil,
                         columns, 0, depth, columns, target, places.count)
                 }
             }
@@ -198,12 +201,13 @@ extension CPUBackend {
                     for tap in 0..<taps {
                         var total = 0.0
                         let at = (tap * depth + i) * columns + o
-                        for run in 0..<runs { total += Double(partial.pointer[run * size + at]) }
-                        dWeight.pointer[(o * depth + i) * taps + tap] = Float(total)
+                        for run in 0..<runs { total += Double(partial[run * size + at]) }
+                        to[(o * depth + i) * taps + tap] = Float(total)
                     }
                 }
             }
         }
+        withExtendedLifetime(storage) {}
     }
 
     /// The place on one axis that tap `tap` joins to `place`: fine from coarse, or, transposed, coarse from fine.

@@ -17,40 +17,41 @@ package struct AutoencoderSample: Sendable {
     /// - Throws: `badData` when the band has no active voxel.
     package init(_ band: borrowing BandSamples, sharpEdges: Double = 0) throws(Failure) {
         let count = 512 * band.bricks.count
-        let target = Tensor(repeating: 0, shape: [count, 1])
-        let weights = Tensor(repeating: 0, shape: [count, 1])
+        self.target = Tensor(repeating: 0, shape: [count, 1])
+        self.weights = Tensor(repeating: 0, shape: [count, 1])
+        // Addresses once: reading one counts a reference, and that of a table which all threads share holds them up.
+        let (target, weights, bits) = (self.target.pointer, self.weights.pointer, Self.bitOfChild)
         var active = 0
         for index in 0..<count where abs(band.values.pointer[index]) < 1 { active += 1 }
         guard active > 0 else { throw .badData("a band without active voxels", expected: "at least one") }
         let rows = Buffer<SIMD4<Int32>>(uninitialized: active)
-        let values = Tensor(repeating: 0, shape: [active, 1])
+        let features = Tensor(repeating: 0, shape: [active, 1])
+        let values = features.pointer
         let extra = 1 / Float(max(count - active, 1))
         var row = 0
         var total = 0.0
         for brick in 0..<band.bricks.count {
             let place = band.bricks[brick]
             for child in 0..<512 {
-                let bit = Self.bitOfChild[child]
+                let bit = bits[child]
                 let value = band.values.pointer[512 * brick + bit]
-                target.pointer[512 * brick + child] = value
+                target[512 * brick + child] = value
                 guard abs(value) < 1 else {
-                    weights.pointer[512 * brick + child] = extra
+                    weights[512 * brick + child] = extra
                     continue
                 }
                 let voxel = place.voxel(atBit: bit)
                 rows.pointer[row] = SIMD4(0, voxel.x, voxel.y, voxel.z)
-                values.pointer[row] = value
+                values[row] = value
                 let weight = sharpEdges > 0 ? 1 + Float(sharpEdges) * Self.sharpness(band, brick, bit) : 1
-                weights.pointer[512 * brick + child] = weight
+                weights[512 * brick + child] = weight
                 total += Double(weight)
                 row += 1
             }
         }
         let scale = Float(1 / total)
-        for index in 0..<count where abs(target.pointer[index]) < 1 { weights.pointer[index] *= scale }
-        input = SparseTensor(features: values, coordinates: try CoordinateSet(rows))
-        self.target = target
-        self.weights = weights
+        for index in 0..<count where abs(target[index]) < 1 { weights[index] *= scale }
+        input = SparseTensor(features: features, coordinates: try CoordinateSet(rows))
         brickCount = band.bricks.count
     }
 

@@ -46,6 +46,9 @@ package final class DenseTransformerTrainer: Trainer {
     /// Of each number of a patch row by row, its place in the grid.
     package let places: [Int32]
     private var pictures: PictureSet?
+    private let device: DevicePlugin?
+    /// Micro-batches of a device, made by the processor while the device works on the one before; by their first sample.
+    private var ahead: Lookahead<Int, DenseSamples>?
 
     package var name: String { "dense_dit" }
     package var steps: Int { config.optimization.steps }
@@ -62,14 +65,18 @@ package final class DenseTransformerTrainer: Trainer {
     /// - Parameters:
     ///   - data: what to train on; nil for procedural shapes.
     ///   - cache: a file that keeps the pictures from one run to the next.
+    ///   - device: does the work, a micro-batch at once.
     /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when memory does
     ///   not suffice.
     package init(
         _ file: TrainingFile, data: PreparedData? = nil, cache: String? = nil, threads: Int,
-        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none,
+        device: DevicePlugin? = nil
     ) throws(Failure) {
         var section = try file.section("dense_dit")
-        let config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
+        var config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
+        if device != nil { config.group = config.optimization.batch }
+        self.device = device
         let transformer = try file.component("DenseDiT") { if case .denseDiT(let config) = $0 { config } else { nil } }
         let encoder = try file.component("DinoEncoder") {
             if case .imageEncoder(let config) = $0 { config } else { nil }
@@ -113,10 +120,11 @@ package final class DenseTransformerTrainer: Trainer {
             + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
         try memory.admit(
             Self.estimatedBytes(
-                config, encoder: encoder.config, transformer: transformer.config, recipe, threads: threads))
+                config, encoder: encoder.config, transformer: transformer.config, recipe, threads: threads,
+                hasDevice: device != nil))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
-            reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed))
+            reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed)), device: device
         ) { source throws(Failure) in
             try DenseStageNetwork(
                 source, encoder: encoder.config, transformer: transformer.config, hasHead: config.auxiliary > 0)
@@ -146,7 +154,7 @@ package final class DenseTransformerTrainer: Trainer {
 
     private static func estimatedBytes(
         _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig, transformer: DenseDiTConfig,
-        _ recipe: PictureSet.Recipe, threads: Int
+        _ recipe: PictureSet.Recipe, threads: Int, hasDevice: Bool
     ) -> Int {
         let across = encoder.size / encoder.patchSize
         // A tape keeps about forty rows a token and block, and the attention of the transformer its keys and values.
@@ -155,9 +163,21 @@ package final class DenseTransformerTrainer: Trainer {
         let sample = 4 * 40 * (tokens + cells)
         let parameters =
             ComponentConfig.imageEncoder(encoder).parameterCount + ComponentConfig.denseDiT(transformer).parameterCount
+        // A device has the tape in its own memory.
         return recipe.bytes
             + trainingBytes(
-                parameters: parameters, groups: config.groups, tape: Double(sample * config.group), threads: threads)
+                parameters: parameters, groups: config.groups, tape: hasDevice ? 0 : Double(sample * config.group),
+                threads: threads)
+    }
+
+    /// Makes the group of samples from a number on.
+    private func maker(_ pictures: PictureSet) -> @Sendable (_ first: Int, Compute) -> DenseSamples {
+        let (config, order, places, targets, side) = (config, order, places, targets, encoder.size)
+        return { first, compute in
+            DenseSamples(
+                pictures: pictures, targets: targets, places: places, numbers: first..<first + config.group,
+                order: order, config: config, imageSide: side, compute)
+        }
     }
 
     /// Takes the next step.
@@ -165,16 +185,22 @@ package final class DenseTransformerTrainer: Trainer {
         guard let pictures else { preconditionFailure("prepare() comes before the first step") }
         let step = state.step
         var told: [[Double]] = []
-        let shared = Unchecked((pictures, places, targets))
-        let (config, order, encoder, transformer) = (config, order, encoder, transformer)
-        for microBatch in gradients.microBatches {
-            let first = step * config.optimization.samples + microBatch * config.optimization.batch
+        let (config, transformer) = (config, transformer)
+        let make = maker(pictures)
+        if device != nil, ahead == nil {
+            let worker = Unchecked(Compute(threads: gradients.threads))
+            ahead = Lookahead { first in make(first, worker.value) }
+        }
+        let ahead = Unchecked(ahead)
+        let firsts = gradients.microBatches.map { microBatch in
+            step * config.optimization.samples + microBatch * config.optimization.batch
+        }
+        for (index, microBatch) in gradients.microBatches.enumerated() {
+            let first = firsts[index]
+            let next = index + 1 < firsts.count ? firsts[index + 1] : firsts[0] + config.optimization.samples
             told += try gradients.add(microBatch: microBatch) { group, network, compute in
-                let (pictures, places, targets) = shared.value
-                let sample = DenseSamples(
-                    pictures: pictures, targets: targets, places: places,
-                    numbers: first + group * config.group..<first + (group + 1) * config.group, order: order,
-                    config: config, imageSide: encoder.size, compute)
+                let sample =
+                    try ahead.value?.value(first, next: next) ?? make(first + group * config.group, compute)
                 return network.loss(sample, config, transformer, compute)
             }
         }
@@ -195,7 +221,7 @@ package final class DenseTransformerTrainer: Trainer {
 }
 
 /// A group of samples as the networks take them.
-package struct DenseSamples {
+package struct DenseSamples: Sendable {
     /// `[B, 3, S, S]`
     let images: Tensor
     /// `[B · tokens, C · p³]`: what the transformer sees, and what it is to predict.
@@ -214,33 +240,36 @@ package struct DenseSamples {
         images = compute.empty([items, 3, imageSide, imageSide])
         input = compute.empty([items, size])
         target = compute.empty([items, size])
-        let grid = compute.empty([size])
-        let data = compute.empty([size])
         let coarseSide = DenseStageNetwork.coarseSide
-        let coarse = config.auxiliary > 0 ? compute.zeros([items, coarseSide * coarseSide * coarseSide]) : nil
-        var times: [FlowTime] = []
+        let coarseSize = coarseSide * coarseSide * coarseSide
+        let coarse = config.auxiliary > 0 ? compute.zeros([items, coarseSize]) : nil
         let seed = UInt64(config.optimization.seed)
-        for (item, number) in numbers.enumerated() {
+        let memory = Unchecked((images.pointer, input.pointer, target.pointer, coarse?.pointer))
+        let times = parallelMap(items, threads: compute.backend.threads) { item in
+            let (images, input, target, coarse) = memory.value
+            let number = numbers.lowerBound + item
             let sample = order.sample(number)
             let (shape, view) = (sample / config.views, sample % config.views)
-            pictures.write(shape: shape, view: view, to: images.pointer + item * 3 * imageSide * imageSide)
+            pictures.write(shape: shape, view: view, to: images + item * 3 * imageSide * imageSide)
+            let grid = Buffer<Float>(uninitialized: size)
+            let data = Buffer<Float>(uninitialized: size)
             targets.write(shape, of: pictures, to: grid.pointer)
             for index in 0..<size { data.pointer[index] = grid.pointer[Int(places[index])] }
             var generator = Philox(seed: seed, stream: UInt64(number) | 1 << 58)
             let time = FlowTime(&generator, mean: config.mean, shift: config.shift, dropped: config.dropped)
             time.write(
                 data: data.pointer, noise: GaussianNoise(seed: seed, stream: UInt64(number) | 1 << 61), count: size,
-                input: input.pointer + item * size, target: target.pointer + item * size)
-            times.append(time)
+                input: input + item * size, target: target + item * size)
             if let coarse {
                 let side = pictures.recipe.cellSide
                 let factor = side / coarseSide
-                let row = coarse.pointer + item * coarse.columns
+                let row = coarse + item * coarseSize
                 for cell in 0..<side * side * side where pictures.isOccupied(shape, cell) {
                     let (x, y, z) = (cell / (side * side) / factor, cell / side % side / factor, cell % side / factor)
                     row[(x * coarseSide + y) * coarseSide + z] = 1
                 }
             }
+            return time
         }
         self.times = times
         self.coarse = coarse
@@ -265,11 +294,12 @@ extension DenseStageNetwork {
         var loss = compute.squaredError(predicted, target)
         var told = [Double](repeating: 0, count: 7)
         let size = sample.target.columns
+        let (predictions, truths) = (predicted.elements, target.elements)
         for (item, time) in sample.times.enumerated() {
             var error: Float = 0
             var (both, either) = (0, 0)
             for index in item * size..<(item + 1) * size {
-                let (p, t) = (predicted.pointer[index], target.pointer[index])
+                let (p, t) = (predictions[index], truths[index])
                 error += (p - t) * (p - t)
                 if p < 0 || t < 0 { either += 1 }
                 if p < 0 && t < 0 { both += 1 }
@@ -284,10 +314,10 @@ extension DenseStageNetwork {
             let map = RowMap(Buffer((0..<items * length).map { Int32($0 / length) }), targets: items)
             let logits = head(compute.gatherMean(flat, map, extra: 0), compute)
             let auxiliary = compute.crossEntropy(logits: logits, coarse)
-            told[5] = Double(auxiliary.pointer[0])
+            told[5] = Double(auxiliary.elements[0])
             loss = compute.add(loss, auxiliary, scale: Float(config.auxiliary))
         }
-        told[0] = Double(loss.pointer[0])
+        told[0] = Double(loss.elements[0])
         return (loss, told)
     }
 }

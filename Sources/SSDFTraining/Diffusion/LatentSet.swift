@@ -92,13 +92,16 @@ package final class LatentSet: Sendable {
 
     /// The cells of a shape, as one batch item.
     package func coordinates(_ shape: Int) throws(Failure) -> CoordinateSet {
-        let (start, count) = (starts[shape], starts[shape + 1] - starts[shape])
+        let count = tokens(shape)
         let rows = Buffer<SIMD4<Int32>>(uninitialized: count)
-        for row in 0..<count {
-            let place = places.pointer[start + row]
-            rows.pointer[row] = SIMD4(0, Int32(place >> 20), Int32(place >> 10 & 1023), Int32(place & 1023))
-        }
+        for row in 0..<count { rows.pointer[row] = place(shape, row) }
         return try CoordinateSet(rows)
+    }
+
+    /// Cell of a row of a shape.
+    func place(_ shape: Int, _ row: Int) -> SIMD4<Int32> {
+        let place = places.pointer[starts[shape] + row]
+        return SIMD4(0, Int32(place >> 20), Int32(place >> 10 & 1023), Int32(place & 1023))
     }
 
     /// Rows of a shape.

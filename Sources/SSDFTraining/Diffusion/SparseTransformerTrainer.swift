@@ -31,9 +31,14 @@ package final class SparseTransformerTrainer: Trainer {
     private let gradients: BatchGradients<SparseStageNetwork>
     private let order: SampleOrder
     private let cachePath: String?
+    /// Identifies what the latents are made of.
+    private let latentSource: String
     private let data: PreparedData?
     private var pictures: PictureSet?
     private var latents: LatentSet?
+    private let device: DevicePlugin?
+    /// Micro-batches of a device, made by the processor while the device works on the one before; by their first sample.
+    private var ahead: Lookahead<Int, SparseSamples>?
 
     package var name: String { "sparse_dit" }
     package var steps: Int { config.optimization.steps }
@@ -51,15 +56,19 @@ package final class SparseTransformerTrainer: Trainer {
     /// - Parameters:
     ///   - folder: the model folder with the trained auto-encoder, and the image encoder when that is frozen.
     ///   - data: what to train on; nil for procedural shapes.
-    ///   - cache: a file that keeps the pictures from one run to the next.
+    ///   - cache: a file that keeps the pictures from one run to the next; latents are kept beside it.
+    ///   - device: does the work, a micro-batch at once.
     /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when the
     ///   folder lacks one, or memory does not suffice.
     package init(
         _ file: TrainingFile, folder: String, data: PreparedData? = nil, cache: String? = nil, threads: Int,
-        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none
+        reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none,
+        device: DevicePlugin? = nil
     ) throws(Failure) {
         var section = try file.section("sparse_dit")
-        let config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
+        var config = try DiffusionTrainingConfig(&section, defaults: Self.defaults)
+        if device != nil { config.group = config.optimization.batch }
+        self.device = device
         let transformer = try file.component("SparseDiT") {
             if case .sparseDiT(let config) = $0 { config } else { nil }
         }
@@ -86,10 +95,9 @@ package final class SparseTransformerTrainer: Trainer {
                 expected:
                     "\(autoencoder.config.embedDim) at \(autoencoder.config.resolution), those of \(autoencoder.name)")
         }
-        guard config.auxiliary == 0, config.group == 1 else {
+        guard config.auxiliary == 0 else {
             throw .badData(
-                place: "training.sparse_dit", "an auxiliary loss or a group of several samples",
-                expected: "neither, in the sparse stage")
+                place: "training.sparse_dit.auxiliary", "\(config.auxiliary)", expected: "0, in the sparse stage")
         }
         let model = try ModelDirectory(path: folder)
         guard case .sparseVAE(let trained) = model.config[autoencoder.name] else {
@@ -134,20 +142,25 @@ package final class SparseTransformerTrainer: Trainer {
         try memory.admit(
             Self.estimatedBytes(
                 config, encoder: joint, transformer: transformer.config, channels: autoencoder.config.embedDim, recipe,
-                threads: threads))
+                threads: threads, hasDevice: device != nil))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
-            reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed) &+ 1)
+            reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed) &+ 1),
+            device: device
         ) { source throws(Failure) in
             try SparseStageNetwork(source, encoder: joint, transformer: transformer.config)
         }
         gradients.recomputesSegments = config.optimization.checkpointing
         // What is frozen counts as data: the run goes on only with the same.
-        var identity = data?.identity ?? ""
-        for component in [autoencoder.name] + (config.encoder == .frozen ? [encoder.name] : []) {
-            guard let weights = model.weightsPath(of: component) else { continue }
-            identity += try FileBytes(path: weights).withBytes { bytes throws(Failure) in contentHash(bytes) }
+        func hash(_ component: String) throws(Failure) -> String {
+            guard let weights = model.weightsPath(of: component) else { return "" }
+            return try FileBytes(path: weights).withBytes { bytes throws(Failure) in contentHash(bytes) }
         }
+        let latentsIdentity = try hash(autoencoder.name)
+        latentSource =
+            "\(latentsIdentity) seed \(recipe.seed) \(recipe.shapes) shapes \(recipe.resolution) voxels \(recipe.data)"
+        var identity = (data?.identity ?? "") + latentsIdentity
+        if config.encoder == .frozen { identity += try hash(encoder.name) }
         state = TrainingState(
             gradients, config.optimization, fingerprint: file.fingerprint(of: "sparse_dit", data: identity))
     }
@@ -171,8 +184,13 @@ package final class SparseTransformerTrainer: Trainer {
             progress(done, total)
         }
         let (first, resolution, data) = (recipe.shapes, recipe.resolution, data)
+        let cache = cachePath.map { $0 + ".latents" }
+        if let cache, let kept = LatentSet(source: latentSource, path: cache) {
+            latents = kept
+            return
+        }
         let shapes = ProceduralShapes(seed: recipe.seed)
-        latents = try LatentSet(
+        let made = try LatentSet(
             count: recipe.shapes, network: autoencoder.network, channels: autoencoder.config.embedDim,
             threads: gradients.threads
         ) { index in
@@ -181,13 +199,17 @@ package final class SparseTransformerTrainer: Trainer {
         } progress: { done, _ in
             progress(first + done, total)
         }
+        if let cache {
+            try replaceFile(cache) { sink throws(Failure) in try made.write(source: latentSource, to: sink) }
+        }
+        latents = made
     }
 
     package var keepsPreparation: Bool { cachePath != nil }
 
     private static func estimatedBytes(
         _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig?, transformer: SparseDiTConfig, channels: Int,
-        _ recipe: PictureSet.Recipe, threads: Int
+        _ recipe: PictureSet.Recipe, threads: Int, hasDevice: Bool
     ) -> Int {
         let cells = Double(transformer.resolution * transformer.resolution) / 256
         // Shapes have up to 1,800 tokens on 16³ cells, and a tape keeps about forty rows a token and block.
@@ -196,8 +218,26 @@ package final class SparseTransformerTrainer: Trainer {
         let parameters =
             (encoder.map { ComponentConfig.imageEncoder($0).parameterCount } ?? 0)
             + ComponentConfig.sparseDiT(transformer).parameterCount
+        // A device has the tape in its own memory.
         return recipe.bytes + 2 * latents
-            + trainingBytes(parameters: parameters, groups: config.groups, tape: Double(sample), threads: threads)
+            + trainingBytes(
+                parameters: parameters, groups: config.groups, tape: hasDevice ? 0 : Double(sample * config.group),
+                threads: threads)
+    }
+
+    /// Makes the group of samples from a number on.
+    private func maker(
+        _ pictures: PictureSet, _ latents: LatentSet
+    ) -> @Sendable (_ first: Int, Compute) throws -> SparseSamples {
+        let (config, order, side, warms) = (config, order, encoderConfig.size, device != nil)
+        let options = SparseDiffusionTransformer.Options(transformer)
+        return { first, compute in
+            let samples = try SparseSamples(
+                pictures: pictures, latents: latents, numbers: first..<first + config.group, order: order,
+                config: config, imageSide: side, compute)
+            if warms { try samples.input.coordinates.prepare(for: options) }
+            return samples
+        }
     }
 
     /// Takes the next step.
@@ -205,18 +245,29 @@ package final class SparseTransformerTrainer: Trainer {
         guard let pictures, let latents else { preconditionFailure("prepare() comes before the first step") }
         let step = state.step
         var told: [[Double]] = []
-        let (config, order, frozen, side) = (config, order, frozen, encoderConfig.size)
-        for microBatch in gradients.microBatches {
-            let first = step * config.optimization.samples + microBatch * config.optimization.batch
-            let sizes = (0..<config.optimization.batch).map {
-                latents.tokens(order.sample(first + $0) / config.views)
+        let (config, frozen) = (config, frozen)
+        let make = maker(pictures, latents)
+        if device != nil, ahead == nil {
+            let worker = Unchecked(Compute(threads: gradients.threads))
+            ahead = Lookahead { first in try make(first, worker.value) }
+        }
+        let ahead = Unchecked(ahead)
+        let firsts = gradients.microBatches.map { microBatch in
+            step * config.optimization.samples + microBatch * config.optimization.batch
+        }
+        for (index, microBatch) in gradients.microBatches.enumerated() {
+            let first = firsts[index]
+            let next = index + 1 < firsts.count ? firsts[index + 1] : firsts[0] + config.optimization.samples
+            let sizes = (0..<config.groups).map { group in
+                (0..<config.group).reduce(0) {
+                    $0 + latents.tokens(order.sample(first + group * config.group + $1) / config.views)
+                }
             }
             let longestFirst = sizes.indices.sorted { (sizes[$0], $1) > (sizes[$1], $0) }
-            told += try gradients.add(microBatch: microBatch, order: longestFirst) { index, network, compute in
-                let sample = try SparseSample(
-                    pictures: pictures, latents: latents, number: first + index, order: order, config: config,
-                    imageSide: side, compute)
-                return try network.loss(sample, frozen: frozen, compute)
+            told += try gradients.add(microBatch: microBatch, order: longestFirst) { group, network, compute in
+                let samples =
+                    try ahead.value?.value(first, next: next) ?? make(first + group * config.group, compute)
+                return try network.loss(samples, frozen: frozen, compute)
             }
         }
         gradients.finish()
@@ -224,7 +275,7 @@ package final class SparseTransformerTrainer: Trainer {
         result.step = step + 1
         func sum(_ index: Int) -> Double { told.reduce(0) { $0 + $1[index] } }
         let (means, flows) = (sum(2), sum(4))
-        result.loss = (sum(1) + sum(3)) / Double(told.count)
+        result.loss = (sum(1) + sum(3)) / (means + flows)
         if means > 0 { result.parts.append(.init("mean", sum(1) / means)) }
         if flows > 0 { result.parts.append(.init("flow", sum(3) / flows)) }
         result.parts.append(.init("tokens", sum(0)))
@@ -233,55 +284,94 @@ package final class SparseTransformerTrainer: Trainer {
     }
 }
 
-/// A sample as the networks take it.
-package struct SparseSample: Sendable {
-    /// `[1, 3, S, S]`
-    let image: Tensor
+/// A group of samples as the networks take them.
+package struct SparseSamples: Sendable {
+    /// `[B, 3, S, S]`
+    let images: Tensor
     /// What the transformer sees, and `[N, channels]`, what it is to predict.
     let input: SparseTensor
     let target: Tensor
-    package let time: FlowTime
+    package let times: [FlowTime]
 
     package init(
-        pictures: PictureSet, latents: LatentSet, number: Int, order: SampleOrder, config: DiffusionTrainingConfig,
-        imageSide: Int, _ compute: Compute
+        pictures: PictureSet, latents: LatentSet, numbers: Range<Int>, order: SampleOrder,
+        config: DiffusionTrainingConfig, imageSide: Int, _ compute: Compute
     ) throws(Failure) {
-        let sample = order.sample(number)
-        let (shape, view) = (sample / config.views, sample % config.views)
-        image = compute.empty([1, 3, imageSide, imageSide])
-        pictures.write(shape: shape, view: view, to: image.pointer)
-        let size = [latents.tokens(shape), latents.channels]
-        let (input, data) = (compute.empty(size), compute.empty(size))
+        let samples = numbers.map { order.sample($0) }
+        let shapes = samples.map { $0 / config.views }
+        var starts = [0]
+        for shape in shapes { starts.append(starts.last! + latents.tokens(shape)) }
+        images = compute.empty([samples.count, 3, imageSide, imageSide])
+        let size = [starts.last!, latents.channels]
+        let input = compute.empty(size)
         target = compute.empty(size)
-        let from = latents.values.pointer + latents.starts[shape] * latents.channels
+        let rows = Buffer<SIMD4<Int32>>(uninitialized: starts.last!)
+        let memory = Unchecked((images.pointer, input.pointer, target.pointer, rows.pointer))
         let (shift, scale) = (Float(latents.mean), Float(1 / latents.deviation))
-        for index in 0..<data.count { data.pointer[index] = (from[index] - shift) * scale }
         let seed = UInt64(config.optimization.seed)
-        var generator = Philox(seed: seed, stream: UInt64(number) | 1 << 58)
-        time = FlowTime(&generator, mean: config.mean, shift: config.shift, dropped: config.dropped)
-        time.write(
-            data: data.pointer, noise: GaussianNoise(seed: seed, stream: UInt64(number) | 1 << 61), count: data.count,
-            input: input.pointer, target: target.pointer)
-        self.input = SparseTensor(features: input, coordinates: try latents.coordinates(shape))
+        let firsts = starts
+        times = parallelMap(samples.count, threads: compute.backend.threads) { item in
+            let (images, input, target, rows) = memory.value
+            let (shape, view) = (shapes[item], samples[item] % config.views)
+            pictures.write(shape: shape, view: view, to: images + item * 3 * imageSide * imageSide)
+            let count = latents.tokens(shape) * latents.channels
+            let data = Buffer<Float>(uninitialized: count)
+            let from = latents.values.pointer + latents.starts[shape] * latents.channels
+            for index in 0..<count { data.pointer[index] = (from[index] - shift) * scale }
+            let number = UInt64(numbers.lowerBound + item)
+            var generator = Philox(seed: seed, stream: number | 1 << 58)
+            let time = FlowTime(&generator, mean: config.mean, shift: config.shift, dropped: config.dropped)
+            let at = firsts[item] * latents.channels
+            time.write(
+                data: data.pointer, noise: GaussianNoise(seed: seed, stream: number | 1 << 61), count: count,
+                input: input + at, target: target + at)
+            for row in 0..<latents.tokens(shape) {
+                var place = latents.place(shape, row)
+                place.x = Int32(item)
+                rows[firsts[item] + row] = place
+            }
+            return time
+        }
+        self.input = SparseTensor(features: input, coordinates: try CoordinateSet(rows))
     }
 }
 
 extension SparseStageNetwork {
-    /// The loss of a sample, and of what it is made: tokens; loss and count of means; loss and count of flows.
+    /// The mean loss of a group, and of what it is made: tokens; loss and count of means; loss and count of flows.
     package func loss(
-        _ sample: SparseSample, frozen: ImageEncoder?, _ compute: Compute
+        _ samples: SparseSamples, frozen: ImageEncoder?, _ compute: Compute
     ) throws(Failure) -> (Tensor, [Double]) {
         let tokens =
-            if let encoder { encoder(sample.image, compute) } else {
-                compute.withoutRecording { frozen!(sample.image, compute) }
+            if let encoder { encoder(samples.images, compute) } else {
+                compute.withoutRecording { frozen!(samples.images, compute) }
             }
-        let condition = compute.dropping(tokens, [sample.time.isDropped])
-        let predicted = try transformer(sample.input, t: [sample.time.timestep], .dense(condition), compute)
-        let loss = compute.squaredError(predicted.features, sample.target)
-        let value = Double(loss.pointer[0])
-        let isMean = sample.time.isMean
-        return (
-            loss, [Double(sample.input.count), isMean ? value : 0, isMean ? 1 : 0, isMean ? 0 : value, isMean ? 0 : 1]
-        )
+        let condition = compute.dropping(tokens, samples.times.map(\.isDropped))
+        let predicted = try transformer(
+            samples.input, t: samples.times.map(\.timestep), .dense(condition), compute)
+        let channels = samples.target.columns
+        let layout = samples.input.coordinates.layout
+        var weights: Tensor?
+        if layout.count > 1 {
+            // Samples count alike, whatever their size.
+            let all = Tensor(repeating: 0, shape: samples.target.shape)
+            for range in layout {
+                (all.pointer + range.lowerBound * channels).update(
+                    repeating: 1 / Float(range.count * channels), count: range.count * channels)
+            }
+            weights = all
+        }
+        let loss = compute.squaredError(predicted.features, samples.target, weights: weights)
+        var told = [Double](repeating: 0, count: 5)
+        told[0] = Double(samples.input.count)
+        let (values, truths) = (predicted.features.elements, samples.target.elements)
+        for (range, time) in zip(layout, samples.times) {
+            var error: Float = 0
+            for index in range.lowerBound * channels..<range.upperBound * channels {
+                error += (values[index] - truths[index]) * (values[index] - truths[index])
+            }
+            told[time.isMean ? 1 : 3] += Double(error) / Double(range.count * channels)
+            told[time.isMean ? 2 : 4] += 1
+        }
+        return (loss, told)
     }
 }

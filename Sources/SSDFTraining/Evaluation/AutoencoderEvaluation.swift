@@ -74,14 +74,15 @@ package final class AutoencoderEvaluation {
         var score = RoundTripScore()
         score.tokens = sample.brickCount
         let iso = Float(isoValue)
+        let (bits, found, targets) = (AutoencoderSample.bitOfChild, values.pointer, sample.target.pointer)
         let truth = Buffer<Float>(uninitialized: 512 * band.bricks.count)
         let decoded = Buffer<Float>(uninitialized: 512 * band.bricks.count)
         var (both, either, active, error) = (0, 0, 0, 0.0)
         for brick in 0..<band.bricks.count {
             for child in 0..<512 {
                 let from = 512 * brick + child
-                let to = 512 * brick + AutoencoderSample.bitOfChild[child]
-                let (x, t) = (values.pointer[from] - iso, sample.target.pointer[from])
+                let to = 512 * brick + bits[child]
+                let (x, t) = (found[from] - iso, targets[from])
                 decoded.pointer[to] = x
                 truth.pointer[to] = t
                 if x < 0 || t < 0 { either += 1 }

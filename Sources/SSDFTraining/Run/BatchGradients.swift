@@ -35,9 +35,10 @@ package final class BatchGradients<Network: Sendable> {
     ///   - accumulation: micro-batches of a step: a multiple of the processes.
     ///   - make: the network, its parameters from the source.
     ///   - source: of the weights to start with.
+    ///   - device: runs the networks, one group after the other, and the optimiser.
     package init(
         groups: Int, accumulation: Int = 1, threads: Int, reduction: any GradientReduction = SingleProcess(),
-        source: ParameterSource, make: (ParameterSource) throws(Failure) -> Network
+        source: ParameterSource, device: DevicePlugin? = nil, make: (ParameterSource) throws(Failure) -> Network
     ) throws(Failure) {
         guard accumulation % reduction.count == 0 else {
             throw .badData(
@@ -58,13 +59,22 @@ package final class BatchGradients<Network: Sendable> {
         self.threads = threads
         self.accumulation = accumulation
         self.reduction = reduction
-        compute = Compute(threads: threads)
+        if let device {
+            compute = Compute(DeviceBackend(device, threads: threads))
+            workers = [compute]
+        } else {
+            compute = Compute(threads: threads)
+            workers = Self.workers(groups: groups, threads: threads)
+        }
+        total = Tensor(repeating: 0, shape: weights.all.shape)
+        self.own = accumulation > 1 ? Tensor(repeating: 0, shape: weights.all.shape) : nil
+    }
+
+    private static func workers(groups: Int, threads: Int) -> [Compute] {
         let count = min(threads, groups)
         // Threads without a group of their own help with the operations of the others.
         let inner = groups < threads ? max(2, (threads + count - 1) / count) : 1
-        workers = (0..<count).map { _ in Compute(threads: count == 1 ? threads : inner) }
-        total = Tensor(repeating: 0, shape: weights.all.shape)
-        self.own = accumulation > 1 ? Tensor(repeating: 0, shape: weights.all.shape) : nil
+        return (0..<count).map { _ in Compute(threads: count == 1 ? threads : inner) }
     }
 
     package var groups: Int { copies.count }

@@ -81,10 +81,11 @@ package struct Shape: Sendable, Equatable {
         return (low, high)
     }
 
-    /// The box of the solid, to within a 96th of the outer box's longest side.
+    /// The box of the solid, to within a 96th of the outer box's longest side, and a quarter of that where it ends in a
+    /// tip or an edge.
     ///
     /// Cells whose centre is farther from the surface than their corners are inside or outside as a whole; the others
-    /// are halved.
+    /// are divided.
     var box: (low: Vector3f, high: Vector3f) {
         let outer = outerBox
         let side = (outer.high - outer.low).max()
@@ -97,13 +98,30 @@ package struct Shape: Sendable, Equatable {
             side: cells / block, origin: outer.low + step * Float(block) / 2, step: step * Float(block), self)
         // Distances are bounds up to the ellipsoid's error, which a margin of a half covers.
         let reach = step * Float(block) * 0.867 * 1.5
+        var edges: [Vector3f] = []
         for index in 0..<coarse.count where coarse.values.pointer[index] < reach {
             let corner = coarse.position(index) - step * Float(block) / 2
             let fine = ShapeSamples(side: block, origin: corner + step / 2, step: step, self)
-            for place in 0..<fine.count where fine.values.pointer[place] < 0 {
+            for place in 0..<fine.count where fine.values.pointer[place] < reach / Float(block) {
                 let position = fine.position(place)
-                low = pointwiseMin(low, position - step / 2)
-                high = pointwiseMax(high, position + step / 2)
+                if fine.values.pointer[place] < 0 {
+                    low = pointwiseMin(low, position - step / 2)
+                    high = pointwiseMax(high, position + step / 2)
+                } else {
+                    edges.append(position)
+                }
+            }
+        }
+        // What is thinner than a step may lie between the samples: eaves, for one, end in an edge.
+        let parts = 4
+        for position in edges {
+            let (least, most) = (pointwiseMin(low, position - step / 2), pointwiseMax(high, position + step / 2))
+            guard least != low || most != high else { continue }
+            let part = step / Float(parts)
+            let fine = ShapeSamples(side: parts, origin: position - step / 2 + part / 2, step: part, self)
+            for place in 0..<fine.count where fine.values.pointer[place] < 0 {
+                low = pointwiseMin(low, fine.position(place) - part / 2)
+                high = pointwiseMax(high, fine.position(place) + part / 2)
             }
         }
         return (low, high)

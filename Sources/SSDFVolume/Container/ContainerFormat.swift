@@ -46,22 +46,32 @@ package enum ContainerFormat {
     package static let signature: [UInt8] = [
         0x89, 0x53, 0x53, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, version, 0x00,
     ]
+    /// The version of the format that is read and written.
     package static let version: UInt8 = 1
 
     /// Type, flags and payload length before a payload; the checksum after it.
     package static let chunkHeaderSize = 16
+    /// Bytes of a chunk beside its payload: header and checksum.
     package static let chunkOverhead = 20
 
     /// The last chunk: offset of the index and length of the file.
     package static let trailerPayloadSize = 16
+    /// Bytes of that chunk, by which a reader finds the index from the end of a file.
     package static let trailerSize = trailerPayloadSize + chunkOverhead
 
+    /// Bytes of a GRID chunk's payload.
     package static let largestGridPayload = 1 << 20
+    /// Bytes of the payload of a chunk that readers may skip.
     package static let largestAncillaryPayload = 1 << 26
+    /// Channels of a grid.
     package static let largestChannelCount = 8192
+    /// Samples along a side of a grid's cube.
     package static let largestResolution = 1 << 30
+    /// Bytes of a grid's name in UTF-8.
     package static let largestNameLength = 255
+    /// Bytes of any other text of the metadata in UTF-8.
     package static let largestTextLength = 65535
+    /// Arguments of the tool that made a grid.
     package static let largestArgumentCount = 4096
 
     /// Bricks of one group.
@@ -75,6 +85,7 @@ package struct ChunkType: Hashable, Sendable, CustomStringConvertible {
     /// The letters as a little-endian number: the first in the low byte.
     package let code: UInt32
 
+    /// The type of a code, well-formed or not.
     package init(code: UInt32) { self.code = code }
 
     /// - Precondition: four ASCII letters.
@@ -105,6 +116,7 @@ package struct ChunkType: Hashable, Sendable, CustomStringConvertible {
     /// Whether a reader that does not know the type must refuse the file: the first letter is a capital.
     package var isCritical: Bool { code & 0x20 == 0 }
 
+    /// The letters, or the bytes in hexadecimal where they are none.
     package var description: String {
         isWellFormed
             ? String(decoding: letters, as: UTF8.self) : "0x" + String(code.byteSwapped, radix: 16, uppercase: false)
@@ -113,10 +125,14 @@ package struct ChunkType: Hashable, Sendable, CustomStringConvertible {
 
 /// A chunk that this version does not know and may be skipped: kept as it is, and written back by programs that copy.
 package struct AncillaryChunk: Sendable, Equatable {
+    /// Its type, ancillary: the first letter is small.
     package var type: ChunkType
+    /// Its flags, which only those who know the type understand.
     package var flags: UInt32
+    /// Its content.
     package var payload: [UInt8]
 
+    /// A chunk to be written.
     package init(type: ChunkType, flags: UInt32 = 0, payload: [UInt8]) {
         self.type = type
         self.flags = flags
@@ -126,12 +142,16 @@ package struct AncillaryChunk: Sendable, Equatable {
 
 /// Choices of whoever writes a container.
 package struct VolumeWriteOptions: Sendable {
+    /// How values are stored.
     package var dtype = ValueType.f32
+    /// How groups of bricks are compressed.
     package var codec = Codec.zstd
     /// Zstandard level, -50 … 19; higher is smaller and slower.
     package var level = 1
+    /// To encode on; the bytes do not depend on it.
     package var threads = 1
 
+    /// The choices, all of which have defaults.
     package init(dtype: ValueType = .f32, codec: Codec = .zstd, level: Int = 1, threads: Int = 1) {
         self.dtype = dtype
         self.codec = codec

@@ -2,10 +2,14 @@ import SSDFCore
 
 /// What a GRID chunk holds: the metadata of a grid and how its values are stored.
 package struct GridHeader: Sendable, Equatable {
+    /// What the grid says about itself.
     package var metadata: GridMetadata
+    /// How its values are stored.
     package var dtype: ValueType
+    /// How its groups are compressed.
     package var codec: Codec
 
+    /// The header of a grid that is to be written.
     package init(metadata: GridMetadata, dtype: ValueType, codec: Codec) {
         self.metadata = metadata
         self.dtype = dtype

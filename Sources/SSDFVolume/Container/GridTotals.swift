@@ -2,22 +2,29 @@ import SSDFCore
 
 /// What a GEND chunk holds: the counts that a reader checks what it read against, and what the values span.
 package struct GridTotals: Sendable, Equatable {
+    /// Bytes of the chunk's payload.
     package static let payloadSize = 80
 
+    /// Groups of the grid.
     package var groupCount = 0
+    /// Bricks of the grid.
     package var brickCount = 0
+    /// Active voxels of the grid.
     package var activeCount = 0
     /// Bytes of the grid's BRKS chunks, headers and checksums included.
     package var storedBytes = 0
     /// Smallest and largest of the stored values, NaNs aside; both 0 when there are none.
     package var minimum = 0.0
+    /// The largest of the stored values; see `minimum`.
     package var maximum = 0.0
     /// The largest difference between a value that was given and the value stored for it; in the values' units.
     package var errorBound = 0.0
     /// Corners of the box of the bricks, inclusive; zeros when there are none.
     package var firstCorner = BrickCoordinate(0, 0, 0)
+    /// The corner of that box with the greatest coordinates.
     package var lastCorner = BrickCoordinate(0, 0, 0)
 
+    /// The totals of a grid without bricks.
     package init() {}
 
     func encoded() -> [UInt8] {

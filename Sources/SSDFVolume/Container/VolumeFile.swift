@@ -81,11 +81,16 @@ package struct VolumeFile: ~Copyable, Sendable {
 
 /// A grid of a container, before its bricks are read.
 package struct StoredGrid: Sendable, Equatable {
+    /// What the grid says of itself, and how it is stored.
     package var header: GridHeader
+    /// Its counts, as its end states them.
     package var totals: GridTotals
+    /// Where its parts lie in the file.
     package var entry: GridEntry
+    /// The chunks inside the grid that this version does not know.
     package var ancillaryChunks: [AncillaryChunk]
 
+    /// What the grid says of itself.
     package var metadata: GridMetadata { header.metadata }
 
     /// Bytes of the grid in memory.

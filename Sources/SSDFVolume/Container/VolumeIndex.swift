@@ -8,10 +8,13 @@ package struct GroupEntry: Sendable, Equatable {
     package var offset: Int
     /// Bytes of the chunk, header and checksum included.
     package var chunkSize: Int
+    /// Bricks of the group.
     package var brickCount: Int
+    /// Active voxels of the group.
     package var activeCount: Int
     /// Corners of the box of the bricks, inclusive.
     package var firstCorner: BrickCoordinate
+    /// The corner of that box with the greatest coordinates.
     package var lastCorner: BrickCoordinate
 }
 
@@ -21,13 +24,16 @@ package struct GridEntry: Sendable, Equatable {
     package var headerOffset: Int
     /// Offset of the GEND chunk.
     package var endOffset: Int
+    /// Its groups, in the file's order.
     package var groups: [GroupEntry] = []
 }
 
 /// What an INDX chunk holds.
 package struct VolumeIndex: Sendable, Equatable {
+    /// The grids, in the file's order.
     package var grids: [GridEntry] = []
 
+    /// The index of no grids.
     package init() {}
 
     func encoded() -> [UInt8] {

@@ -4,10 +4,14 @@ import SSDFCore
 package struct VolumeReport: Sendable, Equatable {
     /// One grid, as counted rather than as claimed.
     package struct Grid: Sendable, Equatable {
+        /// What the grid says of itself, and how it is stored.
         package var header: GridHeader
+        /// What was counted in its groups.
         package var totals: GridTotals
+        /// The chunks inside the grid that this version does not know.
         package var ancillaryChunks: [AncillaryChunk]
 
+        /// What the grid says of itself.
         package var metadata: GridMetadata { header.metadata }
         /// Bytes that positions, masks and values take without any coding.
         package var rawBytes: Int {
@@ -21,8 +25,11 @@ package struct VolumeReport: Sendable, Equatable {
         }
     }
 
+    /// Length of the file in bytes.
     package var byteCount = 0
+    /// The grids that could be told apart, in the file's order.
     package var grids: [Grid] = []
+    /// The chunks outside of grids that this version does not know.
     package var ancillaryChunks: [AncillaryChunk] = []
     /// Every rule that was found broken, in the order of the file.
     package var problems: [Failure] = []

@@ -12,8 +12,12 @@ package struct ImportOptions: Sendable {
     package var voxelSize: Double?
     /// The most bytes that may be unpacked into memory.
     package var memory = Int.max
+    /// Told about how many bytes reading will take, as soon as that is known and before they are taken; it may refuse.
+    package var foresee: @Sendable (_ bytes: Int) throws(Failure) -> Void = { _ in }
+    /// To work on; the volume does not depend on it.
     package var threads = 1
 
+    /// The defaults.
     package init() {}
 }
 
@@ -27,7 +31,9 @@ package struct ExportOptions: Sendable {
         case dense
     }
 
+    /// What an .npz holds.
     package var layout = Layout.voxels
+    /// Whether values are stored as f16, where the format has it.
     package var isHalf = false
     /// Whether to compress.
     package var isDeflated = true
@@ -35,8 +41,10 @@ package struct ExportOptions: Sendable {
     package var box: VoxelBox?
     /// The most bytes that a dense array may have.
     package var memory = Int.max
+    /// To compress on; the bytes do not depend on it.
     package var threads = 1
 
+    /// The defaults.
     package init() {}
 
     /// The level of zlib: fast, as most of a dense array is one value.

@@ -36,6 +36,7 @@ private func volume(_ bytes: UnsafeRawBufferPointer, _ options: ImportOptions) t
         throw Failure(
             .unavailable, "\(byteText(total)) unpacked, expected at most \(byteText(options.memory)) of memory")
     }
+    try options.foresee(total)
     guard let unpacked = try inflated(data, size: total, wrapping: .gzip) else {
         throw .badData("a gzip stream that is broken or of another length", expected: "\(total) bytes of numbers")
     }

@@ -22,6 +22,8 @@ package func readNumpy(_ file: borrowing FileBytes, options: ImportOptions) thro
 /// The arrays of a file, by name.
 private struct NumpyArchive {
     private var arrays: [NumpyArray] = []
+    /// Bytes of the arrays that the file holds compressed.
+    private var unpackedBytes = 0
 
     /// - Parameter bytes: outlive the archive.
     init(_ bytes: UnsafeRawBufferPointer, memory: Int) throws(Failure) {
@@ -47,6 +49,7 @@ private struct NumpyArchive {
                         "\(byteText(entry.size)) unpacked, expected at most \(byteText(left)) of memory")
                 }
                 left -= entry.size
+                unpackedBytes += entry.size
                 let unpacked = UnpackedBytes(try ZipArchive.inflate(entry, in: bytes, limit: entry.size))
                 arrays.append(try NumpyArray(unpacked.bytes, name: name, owner: unpacked))
             }
@@ -73,7 +76,7 @@ private struct NumpyArchive {
         metadata.background = options.background ?? metadata.background
         if let coordinates = self["coordinates"] {
             metadata.place(hasTransform: hasTransform, extent: 0, options)
-            let voxels = try list(coordinates, values, &metadata)
+            let voxels = try list(coordinates, values, &metadata, options)
             return try SparseVolume(metadata: metadata, voxels)
         }
         return try dense(values, &metadata, hasTransform: hasTransform, options)
@@ -101,7 +104,7 @@ private struct NumpyArchive {
     }
 
     private func list(
-        _ coordinates: NumpyArray, _ values: NumpyArray, _ metadata: inout GridMetadata
+        _ coordinates: NumpyArray, _ values: NumpyArray, _ metadata: inout GridMetadata, _ options: ImportOptions
     ) throws(Failure) -> VoxelList {
         guard coordinates.shape.count == 2, coordinates.shape[1] == 3, let places = coordinates.scalars,
             places.type.isInteger
@@ -118,6 +121,7 @@ private struct NumpyArchive {
         }
         metadata.channels = values.shape.count == 2 ? values.shape[1] : 1
         try metadata.checkChannels()
+        try options.foresee(unpackedBytes + VoxelList.memory(count: count, channels: metadata.channels))
         let voxels = Buffer<Int32>(uninitialized: count * 3)
         let out = Buffer<Float>(uninitialized: count * metadata.channels)
         for index in 0..<count {
@@ -153,6 +157,8 @@ private struct NumpyArchive {
         }
         metadata.channels = array.size.channels
         try metadata.checkChannels()
+        // How many voxels are active shows as they are read.
+        try options.foresee(unpackedBytes)
         var active: DenseArray?
         if let flags = self["active"] {
             guard flags.shape == Array(values.shape.prefix(3)), let own = dense(flags) else {

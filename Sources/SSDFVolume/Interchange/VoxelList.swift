@@ -9,6 +9,11 @@ struct VoxelList: ~Copyable {
 
     var count: Int { coordinates.count / 3 }
 
+    /// Bytes that a list and the volume made of it take, about, with the keys that sort it.
+    static func memory(count: Int, channels: Int) -> Int {
+        count * (12 + 2 * 4 * channels + 2 * MemoryLayout<VoxelKey>.stride)
+    }
+
     func voxel(_ index: Int) -> VoxelCoordinate {
         let p = coordinates.pointer + index * 3
         return VoxelCoordinate(p[0], p[1], p[2])

@@ -112,9 +112,9 @@ import SSDFVolume
             latents.tokens(order.sample($0)) > latents.tokens(order.sample($1))
         }
         let settings = config
-        @Sendable func sample(_ index: Int, _ compute: Compute) throws(Failure) -> SparseSample {
-            try SparseSample(
-                pictures: set, latents: latents, number: index, order: order, config: settings,
+        @Sendable func sample(_ index: Int, _ compute: Compute) throws(Failure) -> SparseSamples {
+            try SparseSamples(
+                pictures: set, latents: latents, numbers: index..<index + 1, order: order, config: settings,
                 imageSide: encoder.size, compute)
         }
         func step() throws {

@@ -1,6 +1,5 @@
 import RandomModels
 import SSDFCore
-import SSDFNeural
 import Testing
 
 private func refusal(_ bytes: [UInt8]) -> String? {
