@@ -53,7 +53,10 @@ package struct CPUBackend: Backend {
     var usesBrainFloat: Bool { precision.usesBrainFloat }
 
     /// Whether the engine's own product kernel has registers wide enough to keep up with the libraries'.
-    var hasWideKernels: Bool { kernels.panel >= 16 }
+    var hasWideKernels: Bool { kernels.panel >= Self.widePanel }
+
+    /// Columns of a panel of such a kernel, at least.
+    package static let widePanel = 16
 
     var kernels: ssdf_neural_kernels { table.value.pointee }
 

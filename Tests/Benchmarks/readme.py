@@ -144,6 +144,19 @@ def autoencoder(figures):
         ["", "seconds", "Tflop", "of sgemm's speed", "memory foreseen", "taken", "PyTorch, seconds"], rows)
 
 
+def diffusion(figures):
+    rows = []
+    for r in load(figures, "diffusion"):
+        full = 24 * r["torchBlockSeconds"]
+        known = full == full
+        rows.append([str(r["tokens"]), r["precision"], str(r["threads"]), f"{r['seconds']:.1f}", f"{r['operations'] / 1e12:.1f}",
+                     f"{100 * r['share']:.0f} %", f"{r['memory'] / 1e9:.2f} GB", f"{r['foreseen'] / 1e9:.2f} GB",
+                     seconds(full if known else None, 0), f"{full / r['seconds']:.1f}×" if known else "–"])
+    return markdown(
+        ["tokens", "precision", "threads", "seconds", "Tflop", "of the bare product", "memory", "foreseen", "PyTorch, seconds",
+         "ratio"], rows)
+
+
 def neural(figures):
     tables = HERE / "neural/peers/tables.py"
     lines = figures / "neural/lines"
@@ -156,6 +169,7 @@ TABLES = {
     "container": (container, "container.json"), "mesh-files": (mesh_files, "mesh-files.json"),
     "simplification": (simplification, "remesh.json"), "isotropic": (isotropic, "remesh.json"),
     "autoencoder": (autoencoder, "autoencoder.json"), "neural": (neural, "neural/lines"),
+    "diffusion": (diffusion, "diffusion.json"),
 }
 PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 

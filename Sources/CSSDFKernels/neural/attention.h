@@ -220,7 +220,6 @@ static __attribute__((noinline)) void N(absorb_keys)(const struct ssdf_attention
     const size_t dimension = t->dimension, size = N(query_layout)(dimension, 0).size;
     const size_t most = N(block_keys)(dimension), parts = (keys + most - 1) / most;
     float *s = work, *k_copy = s + KEYS * MAX_VECTORS * LANES, *v_copy = k_copy + KEYS * dimension;
-    float *p = WORD == 1 ? s : v_copy + KEYS * dimension;
     for (size_t part = 0; part < parts; part++) {
         size_t start = first + N(part_start)(keys, parts, part);
         size_t n = first + N(part_start)(keys, parts, part + 1) - start;
@@ -228,7 +227,7 @@ static __attribute__((noinline)) void N(absorb_keys)(const struct ssdf_attention
         for (size_t at = 0; at < count; at += MAX_VECTORS) {
             float *query[4];
             size_t width = N(panel_of)(state, size, tokens, each, at, count, query);
-#define ABSORB(w) N(absorb)(w, k, N(words)(dimension), v, dimension, n, dimension, query, s, p, 0)
+#define ABSORB(w) N(absorb)(w, k, N(words)(dimension), v, dimension, n, dimension, query, s, s, 0)
             EACH_WIDTH(width, ABSORB)
 #undef ABSORB
         }
@@ -237,7 +236,6 @@ static __attribute__((noinline)) void N(absorb_keys)(const struct ssdf_attention
 
 static size_t N(attention_scratch)(const struct ssdf_attention *t, int gradient) {
     size_t work = (gradient ? 2 : 1) * KEYS * MAX_VECTORS * LANES + 2 * KEYS * t->dimension;
-    if (WORD > 1) work += KEYS / WORD * MAX_VECTORS * LANES;
     if (gradient) work += 2 * KEYS * N(whole)(t->dimension);
     return N(attention_vectors)(t) * N(query_layout)(t->dimension, gradient).size + work;
 }

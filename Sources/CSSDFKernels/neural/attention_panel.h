@@ -147,7 +147,8 @@ INLINE void N(weighted_sum)(const int vectors, const float *rows, size_t stride,
 
 // One block of keys joins the queries' running softmax. k is [keys, words of dimension]; v is [words of keys,
 // dimension]. s [keys, panel] is left holding exp₂(score − reference), with the reference of every lane in `reference`
-// [panel], when that is asked for. p [words of keys, panel] is room for what multiplies v; in f32 it is s.
+// [panel], when that is asked for. p [words of keys, panel] is room for what multiplies v: s itself in f32, and in bf16
+// too where no reference is asked for, because words are written behind the scores that are read.
 INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride, size_t keys,
                       size_t dimension, float *const *query, float *s, float *p, float *reference) {
     const struct N(query) at = N(query_layout)(dimension, 0);
@@ -173,8 +174,8 @@ INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const 
 #else
         for (size_t j = 0; j < keys; j += 2) {
             float *at_s = s + j * panel + i * LANES;
-            V first = N(exp2)(N(load)(at_s) - most), second = N(splat)(0);
-            if (j + 1 < keys) second = N(exp2)(N(load)(at_s + panel) - most);
+            V first = N(exp2_brain)(N(load)(at_s) - most), second = N(splat)(0);
+            if (j + 1 < keys) second = N(exp2_brain)(N(load)(at_s + panel) - most);
             if (reference) {
                 N(store)(at_s, first);
                 if (j + 1 < keys) N(store)(at_s + panel, second);

@@ -111,6 +111,17 @@ INLINE V N(gain)(V sum, V a, V b) {
     return sum + (V)((VI)a & high) * (V)((VI)b & high);
 }
 #endif
+// 2^x for what is rounded to bf16 next: relative error below 8e-5, a twentieth of the rounding's.
+INLINE V N(exp2_brain)(V x) {
+    V bounded = N(greater)(N(splat)(-126.0f), x);
+    V shifted = bounded + N(splat)(12583039.0f);
+    V f = bounded - (shifted - N(splat)(12583039.0f));
+    V p = N(splat)(0.05517167f);
+    p = p * f + N(splat)(0.24261113f);
+    p = p * f + N(splat)(0.69326099f);
+    p = p * f + N(splat)(0.99992807f);
+    return p * (V)((VI)shifted << 23);
+}
 // Two numbers a lane as bf16, rounded to nearest, ties away from zero, the first in the low half.
 INLINE V N(two)(V first, V second) {
     VI half = (VI)(0x8000), high = (VI)((int32_t)0xffff0000);

@@ -72,12 +72,13 @@ extension SparseTransformerBase {
     }
 
     /// Bytes of a block's rows at their most: what it was given, what attention made of it, the norm of that, and twice
-    /// the hidden layer; or queries, keys and values before and after they are taken apart, and the result. The pool
-    /// rounds sizes up by a sixteenth on average.
+    /// the hidden layer where it is stored; or queries, keys and values before and after they are taken apart, and the
+    /// result. The pool rounds sizes up by a sixteenth on average. And weights laid out for two products.
     func bytes(rows: Int) -> Int {
         let channels = input.weight.value.rows
         let hidden = blocks.map { $0.feedForward.expand.weight.value.rows }.max() ?? 0
-        return 4 * rows * (3 * channels + max(2 * hidden, 6 * channels)) / 16 * 17
+        let stored = Precision.f32.tilesFeedForward(rows: rows) ? 0 : 2 * hidden
+        return 4 * rows * (3 * channels + max(stored, 6 * channels)) / 16 * 17 + 8 * channels * hidden
     }
 }
 

@@ -26,10 +26,15 @@ extension NetworkCost {
     }
 }
 
-/// Bytes of a transformer block's rows at their most: what came in, the stream, its norm, and twice the hidden layer; or
-/// the operands of attention before and after they are taken apart. The pool rounds sizes up by a sixteenth on average.
-private func blockBytes(rows: Int, channels: Int, hidden: Int, splits: Bool) -> Int {
-    4 * rows * max(3 * channels + 2 * hidden, (splits ? 10 : 7) * channels) / 16 * 17
+/// Bytes of a transformer block at its most, beside its weights: of rows, and of weights laid out for a product.
+///
+/// Rows: what came in, the stream, its norm, and queries, what attention made of them, and the result, with a half for
+/// what is narrow; where the operands of attention are one product (`splits`), that before and after it is taken apart;
+/// or twice the hidden layer where it is stored. The pool rounds sizes up by a sixteenth on average.
+private func blockBytes(rows: Int, channels: Int, hidden: Int, splits: Bool, tiled: Bool) -> Int {
+    let stored = tiled ? 0 : 3 * channels + 2 * hidden
+    return 4 * rows * max(stored, (splits ? 20 : 15) * channels / 2) / 16 * 17
+        + 4 * (tiled ? 2 : 1) * channels * hidden
 }
 
 extension DinoEncoderConfig {
@@ -45,7 +50,7 @@ extension DinoEncoderConfig {
         let picture = 4 * 3 * size * size
         cost.bytes =
             NetworkCost.program + ComponentConfig.imageEncoder(self).weightBytes(precision) + 3 * picture
-            + blockBytes(rows: tokens, channels: embedDim, hidden: 4 * embedDim, splits: true)
+            + blockBytes(rows: tokens, channels: embedDim, hidden: 4 * embedDim, splits: true, tiled: false)
         return cost
     }
 }
@@ -64,7 +69,9 @@ extension DenseDiTConfig {
         let rows = items * tokenCount
         cost.bytes =
             NetworkCost.program + ComponentConfig.denseDiT(self).weightBytes(precision)
-            + blockBytes(rows: rows, channels: modelChannels, hidden: hiddenChannels, splits: true)
+            + blockBytes(
+                rows: rows, channels: modelChannels, hidden: hiddenChannels, splits: true,
+                tiled: precision.tilesFeedForward(rows: rows))
             + 4 * items * context * (condChannels + 4 * modelChannels)
         return cost
     }
@@ -122,7 +129,9 @@ extension SparseDiTConfig {
         let rows = coordinates.count
         cost.bytes =
             NetworkCost.program + ComponentConfig.sparseDiT(self).weightBytes(precision)
-            + blockBytes(rows: rows, channels: modelChannels, hidden: hiddenChannels, splits: false)
+            + blockBytes(
+                rows: rows, channels: modelChannels, hidden: hiddenChannels, splits: false,
+                tiled: precision.tilesFeedForward(rows: rows))
             + 4 * rows * (4 * inChannels + 3 * numHeads + 32) + 4 * items * context * (condChannels + 4 * modelChannels)
         return cost
     }

@@ -58,14 +58,12 @@ extension CPUBackend {
         _ x: Tensor, expand: LayerWeights, _ function: PointwiseFunction, contract: LayerWeights, into y: Tensor
     ) -> Bool {
         let rows = x.count / expand.weight.shape[1]
-        // With few rows the layers are cut along their columns too, which keeps all processors busy.
-        guard rows >= 1024 else { return false }
+        guard precision.tilesFeedForward(rows: rows, wide: hasWideKernels) else { return false }
         if usesBrainFloat {
             guard function == .geluTanh else { return false }
             feedForwardBrainFloat(x, rows: rows, expand: expand, contract: contract, into: y)
             return true
         }
-        guard hasWideKernels else { return false }
         feedForwardPacked(x, rows: rows, expand: expand, function, contract: contract, into: y)
         return true
     }
@@ -145,6 +143,17 @@ extension CPUBackend {
                 }
             }
         }
+    }
+}
+
+extension Precision {
+    /// Whether a feed-forward of so many rows runs tile by tile, without ever storing its hidden channels.
+    /// - Parameter wide: whether the product kernels are; by default those of this processor.
+    package func tilesFeedForward(
+        rows: Int, wide: Bool = ssdf_neural_kernels(ssdf_isa()).pointee.panel >= CPUBackend.widePanel
+    ) -> Bool {
+        // With few rows the layers are cut along their columns too, which keeps all processors busy.
+        rows >= 1024 && (usesBrainFloat || wide)
     }
 }
 

@@ -76,7 +76,8 @@ extension CPUBackend {
     private func linearBrainFloat(_ x: Tensor, weight: Tensor, bias: Tensor?, rows: Int, into y: Tensor) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         let layer = weight.storage.derived { BrainFloatLayer(weight) }
-        let tile = BrainFloatLayer.tileRows
+        // Few rows: smaller tiles, so that processors finish together.
+        let tile = rows >= 16 * BrainFloatLayer.tileRows ? BrainFloatLayer.tileRows : BrainFloatLayer.tileRows / 2
         let tiles = (rows + tile - 1) / tile
         // Two bf16 numbers in the room of a float; sums of the parts after the first.
         let depth = layer.parts.map(\.inputs).max() ?? 0

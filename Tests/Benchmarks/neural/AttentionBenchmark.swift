@@ -12,9 +12,10 @@ extension NeuralBenchmark {
             ("cross 4096 × 1374, 16 heads × 64", 4096, 1374, 4096, 16, 16, 64),
             ("windows of 64, 8 heads × 64", 65_536, 65_536, 64, 8, 8, 64),
             ("windows of 128, 32 and 2 heads × 32", 16_384, 16_384, 128, 32, 2, 32),
+            ("cross 10000 × 1374, 32 heads × 32", 10_000, 1374, 10_000, 32, 32, 32),
         ]
         for item in cases {
-            let compute = Compute(threads: threads)
+            let (compute, rough) = (Compute(threads: threads), Compute(threads: threads, precision: .bf16))
             var generator = Philox(seed: 1)
             let q = normal([item.tokens, item.heads, item.dimension], &generator)
             let k = normal([item.keys, item.keyHeads, item.dimension], &generator)
@@ -26,12 +27,13 @@ extension NeuralBenchmark {
             let plan = AttentionPlan(segments: segments, queryCount: item.tokens, keyCount: item.keys)
             let work = 4 * Double(plan.scoreCount * item.heads * item.dimension) * 1e-9
             let peak = peak()
-            let seconds = best(peak.body, { _ = compute.attention(q, k, k, plan: plan) })
+            let seconds = best(
+                peak.body, { _ = compute.attention(q, k, k, plan: plan) }, { _ = rough.attention(q, k, k, plan: plan) })
             report(
                 "attention", item.name,
                 [
                     ("ms", seconds[1] * 1e3), ("gflops", work / seconds[1]), ("peak", peak.work / seconds[0]),
-                    ("share", work / seconds[1] / (peak.work / seconds[0])),
+                    ("share", work / seconds[1] / (peak.work / seconds[0])), ("bf16", work / seconds[2]),
                 ])
         }
     }

@@ -50,8 +50,9 @@ for r in part("attention"):
     peer = peers.get(("attention", r["case"], r["threads"]))
     lines.append(
         [r["case"], str(r["threads"]), f"{r['gflops']:.0f}", percent(r["share"])]
-        + ([f"{peer['gflops']:.0f}", percent(peer["gflops"] / peer["peak"]), f"{r['share'] * peer['peak'] / peer['gflops']:.1f}×"] if peer else ["–"] * 3))
-table("Attention, GFLOP/s, and share of a large sgemm", ["shape", "threads", "ssdf", "share", "torch", "share", "ratio of shares"], lines)
+        + ([f"{peer['gflops']:.0f}", f"{r['gflops'] / peer['gflops']:.1f}×"] if peer else ["–"] * 2)
+        + [f"{r['bf16']:.0f}" if "bf16" in r else "–"])
+table("Attention, GFLOP/s, and share of a large sgemm", ["shape", "threads", "ssdf f32", "share", "torch f32", "ratio", "ssdf bf16"], lines)
 
 full = [row for row in rows if row["part"] == "full"]
 
@@ -86,4 +87,6 @@ if 32768 in by_size and 131072 in by_size:
     a, b = by_size[32768], by_size[131072]
     for key in ("forward", "backward"):
         growth, work = b[f"{key}_s"] / a[f"{key}_s"], b[f"{key}_gflop"] / a[f"{key}_gflop"]
-        print(f"\n{key}, 32768 → 131072 tokens: time grows {growth:.2f}×, flops {work:.2f}×: {growth / work:.2f}×")
+        shares = a[f"{key}_share"] / b[f"{key}_share"]
+        print(f"\n{key}, 32768 → 131072 tokens: time grows {growth:.2f}×, flops {work:.2f}×: {growth / work:.2f}×,"
+              f" {shares:.2f}× beside the sgemm in turns with each")

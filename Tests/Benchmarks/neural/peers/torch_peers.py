@@ -87,6 +87,7 @@ def attention():
         ("cross 4096 × 1374, 16 heads × 64", 1, 16, 4096, 1374, 64),
         ("windows of 64, 8 heads × 64", 1024, 8, 64, 64, 64),
         ("windows of 128, 32 and 2 heads × 32", 128, 32, 128, 128, 32),
+        ("cross 10000 × 1374, 32 heads × 32", 1, 32, 10000, 1374, 32),
     ):
         q = torch.randn(batch, heads, tokens, dimension)
         k = torch.randn(batch, heads, keys, dimension)
