@@ -1,8 +1,8 @@
 /// A map `p ↦ linear · p + translation` in double precision.
-package struct AffineTransform3: Sendable, Equatable {
+@usableFromInline package struct AffineTransform3: Sendable, Equatable {
     /// Columns of the linear part.
-    package var x: Vector3d, y: Vector3d, z: Vector3d
-    package var translation: Vector3d
+    @usableFromInline package var x: Vector3d, y: Vector3d, z: Vector3d
+    @usableFromInline package var translation: Vector3d
 
     package init(x: Vector3d, y: Vector3d, z: Vector3d, translation: Vector3d) {
         self.x = x

@@ -1,7 +1,10 @@
 /// An axis-aligned box, closed on all sides. The empty box has `minimum > maximum`.
-package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
-    package var minimum: SIMD3<Scalar>
-    package var maximum: SIMD3<Scalar>
+///
+/// Other modules inline what is `@inlinable` here, and specialise it, only because the type and what it stores are
+/// `@usableFromInline`: without that the compiler calls the generic code, fifty times slower, and says nothing.
+@usableFromInline package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
+    @usableFromInline package var minimum: SIMD3<Scalar>
+    @usableFromInline package var maximum: SIMD3<Scalar>
 
     @inlinable package init(minimum: SIMD3<Scalar>, maximum: SIMD3<Scalar>) {
         self.minimum = minimum
@@ -22,14 +25,14 @@ package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
 
     /// Grows to hold a point.
     @inlinable package mutating func insert(_ point: SIMD3<Scalar>) {
-        minimum = pointwiseMin(minimum, point)
-        maximum = pointwiseMax(maximum, point)
+        minimum.replace(with: point, where: point .< minimum)
+        maximum.replace(with: point, where: point .> maximum)
     }
 
     /// Grows to hold another box.
     @inlinable package mutating func insert(_ other: Self) {
-        minimum = pointwiseMin(minimum, other.minimum)
-        maximum = pointwiseMax(maximum, other.maximum)
+        minimum.replace(with: other.minimum, where: other.minimum .< minimum)
+        maximum.replace(with: other.maximum, where: other.maximum .> maximum)
     }
 
     /// Squared distance from a point to the box; 0 inside.

@@ -13,10 +13,10 @@ import CSSDFKernels
 /// buffer made with `init(zeros:)`.
 ///
 /// A buffer has one owner; it lends spans. Kernels take the raw pointer.
-package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
+@usableFromInline package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
     /// The first element; valid for `count` elements while the buffer lives.
-    package private(set) var pointer: UnsafeMutablePointer<Element>
-    package private(set) var count: Int
+    @usableFromInline package private(set) var pointer: UnsafeMutablePointer<Element>
+    @usableFromInline package private(set) var count: Int
     private var mappedBytes: Int
 
     /// Buffers of at least this many bytes are mapped rather than taken from the heap.

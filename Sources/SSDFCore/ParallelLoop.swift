@@ -95,7 +95,7 @@ package func parallelMap<Result: Sendable>(
 }
 
 /// Carries a value into a parallel loop whose iterations are known to touch disjoint parts of it.
-package struct Unchecked<Value>: @unchecked Sendable {
-    package let value: Value
+@usableFromInline package struct Unchecked<Value>: @unchecked Sendable {
+    @usableFromInline package let value: Value
     @inlinable package init(_ value: Value) { self.value = value }
 }

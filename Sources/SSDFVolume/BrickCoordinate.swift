@@ -1,8 +1,8 @@
 import SSDFCore
 
 /// The integer position of a voxel: the sample at `indexToWorld(x, y, z)`.
-package struct VoxelCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable {
-    package var x: Int32, y: Int32, z: Int32
+@usableFromInline package struct VoxelCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable {
+    @usableFromInline package var x: Int32, y: Int32, z: Int32
 
     @inlinable package init(_ x: Int32, _ y: Int32, _ z: Int32) {
         self.x = x
@@ -23,8 +23,8 @@ package struct VoxelCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable 
 }
 
 /// The position of an 8×8×8 brick, in bricks: it holds voxels `8·position ..< 8·position + 8`.
-package struct BrickCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable {
-    package var x: Int32, y: Int32, z: Int32
+@usableFromInline package struct BrickCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable {
+    @usableFromInline package var x: Int32, y: Int32, z: Int32
 
     @inlinable package init(_ x: Int32, _ y: Int32, _ z: Int32) {
         self.x = x
