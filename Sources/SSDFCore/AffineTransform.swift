@@ -19,12 +19,12 @@
     }
 
     /// The image of a point.
-    @inlinable package func callAsFunction(_ p: Vector3d) -> Vector3d {
+    @inlinable @inline(__always) package func callAsFunction(_ p: Vector3d) -> Vector3d {
         x * p.x + y * p.y + z * p.z + translation
     }
 
     /// The image of a direction: the translation does not apply.
-    @inlinable package func direction(_ v: Vector3d) -> Vector3d { x * v.x + y * v.y + z * v.z }
+    @inlinable @inline(__always) package func direction(_ v: Vector3d) -> Vector3d { x * v.x + y * v.y + z * v.z }
 
     package var determinant: Double { x.dot(y.cross(z)) }
 

@@ -24,15 +24,23 @@
     @inlinable package var longestSide: Scalar { isEmpty ? 0 : size.max() }
 
     /// Grows to hold a point.
-    @inlinable package mutating func insert(_ point: SIMD3<Scalar>) {
-        minimum.replace(with: point, where: point .< minimum)
-        maximum.replace(with: point, where: point .> maximum)
+    @inlinable @inline(__always) package mutating func insert(_ point: SIMD3<Scalar>) {
+        include(point, point)
     }
 
     /// Grows to hold another box.
-    @inlinable package mutating func insert(_ other: Self) {
-        minimum.replace(with: other.minimum, where: other.minimum .< minimum)
-        maximum.replace(with: other.maximum, where: other.maximum .> maximum)
+    @inlinable @inline(__always) package mutating func insert(_ other: Self) {
+        include(other.minimum, other.maximum)
+    }
+
+    /// By components: masks of three lanes become far slower code.
+    @inlinable @inline(__always) mutating func include(_ low: SIMD3<Scalar>, _ high: SIMD3<Scalar>) {
+        if low.x < minimum.x { minimum.x = low.x }
+        if low.y < minimum.y { minimum.y = low.y }
+        if low.z < minimum.z { minimum.z = low.z }
+        if high.x > maximum.x { maximum.x = high.x }
+        if high.y > maximum.y { maximum.y = high.y }
+        if high.z > maximum.z { maximum.z = high.z }
     }
 
     /// Squared distance from a point to the box; 0 inside.

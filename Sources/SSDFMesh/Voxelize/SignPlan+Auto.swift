@@ -34,8 +34,8 @@ extension SignPlan {
             }
         }
         plan.rims = SurfaceRims(
-            bodies.bodies.filter(\.isSolid).flatMap(\.rims), patches, faces: bodies.faces, map: map
-        ) { flips[bodies.bodyOf[$0]] }
+            bodies.bodies.filter(\.isSolid).flatMap(\.rims), patches, faces: bodies.faces, map: map,
+            isFlipped: { flips[bodies.bodyOf[$0]] }, isAlone: { bodies.bodies[bodies.bodyOf[$0]].isAlone })
         patches.flip { flips[bodies.bodyOf[$0]] }
         var confidence = patches.agreement * bodies.solidity
         let hasSheets = bodies.bodies.contains { !$0.isSolid }
