@@ -145,6 +145,7 @@ SSDF_INLINE void ssdf_extract_contour_body(const extract_grid *grid, const struc
                         system->atb[c] = system->near_atb[c] = 0;
                     }
                     for (int c = 0; c < 6; ++c) system->ata[c] = system->near_ata[c] = 0;
+                    system->btb = 0;
                     for (; corners; corners &= corners - 1) {
                         int k = __builtin_ctz(corners), u = k >> 2, v = k >> 1 & 1, w = k & 1;
                         plane *p = planes + 81 * (x + u) + 9 * (y + v) + z + w;
@@ -152,6 +153,7 @@ SSDF_INLINE void ssdf_extract_contour_body(const extract_grid *grid, const struc
                         const double *g = p->normal;
                         double offset = g[0] * (u - mean[0]) + g[1] * (v - mean[1]) + g[2] * (w - mean[2]) - p->distance;
                         add_plane(system->ata, system->atb, p, offset);
+                        system->btb += p->weight * offset * offset;
                         double foot[3] = {u - g[0] * p->distance, v - g[1] * p->distance, w - g[2] * p->distance};
                         int is_near = 1;
                         for (int c = 0; c < 3; ++c) is_near &= foot[c] > -slack && foot[c] < 1 + slack;

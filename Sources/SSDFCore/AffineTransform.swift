@@ -1,9 +1,9 @@
 /// A map `p ↦ linear · p + translation` in double precision.
-package struct AffineTransform3: Sendable, Equatable {
+@usableFromInline package struct AffineTransform3: Sendable, Equatable {
     /// Columns of the linear part.
-    package var x: Vector3d, y: Vector3d, z: Vector3d
+    @usableFromInline package var x: Vector3d, y: Vector3d, z: Vector3d
     /// The image of the origin.
-    package var translation: Vector3d
+    @usableFromInline package var translation: Vector3d
 
     /// The map with these columns and this image of the origin.
     package init(x: Vector3d, y: Vector3d, z: Vector3d, translation: Vector3d) {
@@ -22,12 +22,12 @@ package struct AffineTransform3: Sendable, Equatable {
     }
 
     /// The image of a point.
-    @inlinable package func callAsFunction(_ p: Vector3d) -> Vector3d {
+    @inlinable @inline(__always) package func callAsFunction(_ p: Vector3d) -> Vector3d {
         x * p.x + y * p.y + z * p.z + translation
     }
 
     /// The image of a direction: the translation does not apply.
-    @inlinable package func direction(_ v: Vector3d) -> Vector3d { x * v.x + y * v.y + z * v.z }
+    @inlinable @inline(__always) package func direction(_ v: Vector3d) -> Vector3d { x * v.x + y * v.y + z * v.z }
 
     /// Factor on volumes; negative for a map that mirrors, 0 for one that flattens.
     package var determinant: Double { x.dot(y.cross(z)) }

@@ -1,9 +1,12 @@
 /// An axis-aligned box, closed on all sides. The empty box has `minimum > maximum`.
-package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
+///
+/// Other modules inline what is `@inlinable` here, and specialise it, only because the type and what it stores are
+/// `@usableFromInline`: without that the compiler calls the generic code, fifty times slower, and says nothing.
+@usableFromInline package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
     /// The corner with the least coordinates; it belongs to the box.
-    package var minimum: SIMD3<Scalar>
+    @usableFromInline package var minimum: SIMD3<Scalar>
     /// The corner with the greatest coordinates; it belongs to the box.
-    package var maximum: SIMD3<Scalar>
+    @usableFromInline package var maximum: SIMD3<Scalar>
 
     /// The box between two corners.
     @inlinable package init(minimum: SIMD3<Scalar>, maximum: SIMD3<Scalar>) {
@@ -27,15 +30,23 @@ package struct Box3<Scalar: BinaryFloatingPoint & SIMDScalar>: Equatable {
     @inlinable package var longestSide: Scalar { isEmpty ? 0 : size.max() }
 
     /// Grows to hold a point.
-    @inlinable package mutating func insert(_ point: SIMD3<Scalar>) {
-        minimum = pointwiseMin(minimum, point)
-        maximum = pointwiseMax(maximum, point)
+    @inlinable @inline(__always) package mutating func insert(_ point: SIMD3<Scalar>) {
+        include(point, point)
     }
 
     /// Grows to hold another box.
-    @inlinable package mutating func insert(_ other: Self) {
-        minimum = pointwiseMin(minimum, other.minimum)
-        maximum = pointwiseMax(maximum, other.maximum)
+    @inlinable @inline(__always) package mutating func insert(_ other: Self) {
+        include(other.minimum, other.maximum)
+    }
+
+    /// By components: masks of three lanes become far slower code.
+    @inlinable @inline(__always) mutating func include(_ low: SIMD3<Scalar>, _ high: SIMD3<Scalar>) {
+        if low.x < minimum.x { minimum.x = low.x }
+        if low.y < minimum.y { minimum.y = low.y }
+        if low.z < minimum.z { minimum.z = low.z }
+        if high.x > maximum.x { maximum.x = high.x }
+        if high.y > maximum.y { maximum.y = high.y }
+        if high.z > maximum.z { maximum.z = high.z }
     }
 
     /// Squared distance from a point to the box; 0 inside.

@@ -13,11 +13,11 @@ import CSSDFKernels
 /// start as zeros.
 ///
 /// A buffer has one owner; it lends spans. Kernels take the raw pointer.
-package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
+@usableFromInline package struct Buffer<Element: BitwiseCopyable>: ~Copyable {
     /// The first element; valid for `count` elements while the buffer lives.
-    package private(set) var pointer: UnsafeMutablePointer<Element>
+    @usableFromInline package private(set) var pointer: UnsafeMutablePointer<Element>
     /// Number of elements.
-    package private(set) var count: Int
+    @usableFromInline package private(set) var count: Int
     /// Of a mapped buffer, as the allocator counts; 0 for one on the heap.
     private var mappedBytes: Int
     /// Whether no element had a value before this buffer was made.

@@ -95,9 +95,9 @@ package func parallelMap<Result: Sendable>(
 }
 
 /// Carries a value into a parallel loop whose iterations are known to touch disjoint parts of it.
-package struct Unchecked<Value>: @unchecked Sendable {
+@usableFromInline package struct Unchecked<Value>: @unchecked Sendable {
     /// What is carried.
-    package let value: Value
+    @usableFromInline package let value: Value
     /// Vouches that iterations touch disjoint parts of what `value` leads to.
     @inlinable package init(_ value: Value) { self.value = value }
 }

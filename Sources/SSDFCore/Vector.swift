@@ -1,8 +1,8 @@
 /// Three-component vectors. `SIMD3` is for registers: it is stored as four lanes, so arrays of points hold packed
 /// components instead.
-package typealias Vector3f = SIMD3<Float>
+@usableFromInline package typealias Vector3f = SIMD3<Float>
 /// A vector in double precision: places in files and transforms.
-package typealias Vector3d = SIMD3<Double>
+@usableFromInline package typealias Vector3d = SIMD3<Double>
 
 extension SIMD3 where Scalar: FloatingPoint {
     /// Inner product.

@@ -4,13 +4,13 @@ import SSDFCore
 ///
 /// Nothing is promised about a mesh that was read from a file except that its indices are in range and its coordinates
 /// finite; `MeshReport` tells the rest.
-package struct TriangleMesh: Sendable, Equatable {
+@usableFromInline package struct TriangleMesh: Sendable, Equatable {
     /// `[vertexCount, 3]`, packed.
-    package var positions: [Float]
+    @usableFromInline package var positions: [Float]
     /// `[triangleCount, 3]`, counter-clockwise seen from outside.
-    package var triangles: [UInt32]
+    @usableFromInline package var triangles: [UInt32]
     /// `[vertexCount, 3]`, unit length, or empty when the mesh carries none.
-    package var normals: [Float] = []
+    @usableFromInline package var normals: [Float] = []
 
     /// A mesh of packed arrays, shaped as the properties say; empty by default.
     package init(positions: [Float] = [], triangles: [UInt32] = [], normals: [Float] = []) {
@@ -36,20 +36,28 @@ package struct TriangleMesh: Sendable, Equatable {
 
     /// The box of the vertices that triangles use.
     /// - Complexity: O(triangleCount).
-    package var boundingBox: Box3f {
-        var low = Vector3f(repeating: .infinity)
-        var high = Vector3f(repeating: -.infinity)
+    package var boundingBox: Box3f { boundingBox(threads: 1) }
+
+    /// The box of the vertices that triangles use, found by several threads.
+    func boundingBox(threads: Int) -> Box3f {
+        var box = Box3f.empty
         positions.withUnsafeBufferPointer { p in
             triangles.withUnsafeBufferPointer { t in
-                for index in t {
-                    let i = 3 * Int(index)
-                    let v = Vector3f(p[i], p[i + 1], p[i + 2])
-                    low = pointwiseMin(low, v)
-                    high = pointwiseMax(high, v)
+                let grain = 1 << 16
+                let mesh = Unchecked((p, t))
+                let parts = parallelMap((t.count + grain - 1) / grain, threads: threads) { part in
+                    let (p, t) = mesh.value
+                    var box = Box3f.empty
+                    for n in part * grain..<min((part + 1) * grain, t.count) {
+                        let i = 3 * Int(t[n])
+                        box.insert(Vector3f(p[i], p[i + 1], p[i + 2]))
+                    }
+                    return box
                 }
+                for part in parts { box.insert(part) }
             }
         }
-        return Box3f(minimum: low, maximum: high)
+        return box
     }
 
     /// Area of all triangles together, square units of the mesh.

@@ -1,9 +1,9 @@
 import SSDFCore
 
 /// The integer position of a voxel: the sample at `indexToWorld(x, y, z)`.
-package struct VoxelCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable {
+@usableFromInline package struct VoxelCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// The position along each axis.
-    package var x: Int32, y: Int32, z: Int32
+    @usableFromInline package var x: Int32, y: Int32, z: Int32
 
     /// The voxel at a position.
     @inlinable package init(_ x: Int32, _ y: Int32, _ z: Int32) {
@@ -25,9 +25,9 @@ package struct VoxelCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable 
 }
 
 /// The position of an 8×8×8 brick, in bricks: it holds voxels `8·position ..< 8·position + 8`.
-package struct BrickCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable {
+@usableFromInline package struct BrickCoordinate: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// The position along each axis, a voxel's divided by 8 and rounded down.
-    package var x: Int32, y: Int32, z: Int32
+    @usableFromInline package var x: Int32, y: Int32, z: Int32
 
     /// The brick at a position.
     @inlinable package init(_ x: Int32, _ y: Int32, _ z: Int32) {

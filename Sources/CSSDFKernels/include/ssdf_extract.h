@@ -148,6 +148,7 @@ void ssdf_extract_dual_triangles(const struct ssdf_extract_grid *_Nonnull grid,
 struct ssdf_extract_system {
     double ata[6];       // normal equations of the planes, relative to `mean`: xx xy xz yy yz zz
     double atb[3];
+    double btb;          // weighted squares of the planes' distances from `mean`
     double near_ata[6];  // of those alone that touch the surface in the cell: their nearest point of it lies there
     double near_atb[3];
     double mean[3];      // the mean of the points on the piece's edges

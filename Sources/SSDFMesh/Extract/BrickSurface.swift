@@ -105,6 +105,40 @@ struct BrickSurface: ~Copyable {
         }
     }
 
+    /// Whether all corners of a cell are active and on one side of the surface.
+    /// - Parameter cell: its lowest corner, voxels.
+    /// - Complexity: O(log brickCount).
+    borrowing func isEmpty(_ cell: SIMD3<Int32>) -> Bool {
+        guard let (brick, word, flag) = place(of: cell) else { return false }
+        let place = 8 * brick + word
+        return storage.complete.pointer[place] & ~storage.crossed.pointer[place] & flag != 0
+    }
+
+    /// The number of a cell that the surface crosses, or nil when it does not.
+    /// - Complexity: O(log brickCount).
+    borrowing func index(ofCrossed cell: SIMD3<Int32>) -> Int? {
+        guard let (brick, word, flag) = place(of: cell) else { return nil }
+        let words = storage.crossed.pointer + 8 * brick
+        guard words[word] & flag != 0 else { return nil }
+        let before = (0..<word).reduce(0) { $0 + words[$1].nonzeroBitCount }
+        return Int(cellBase.pointer[brick]) + before + (words[word] & (flag - 1)).nonzeroBitCount
+    }
+
+    /// A cell's brick, its word of the brick's masks, and its bit there.
+    private borrowing func place(of cell: SIMD3<Int32>) -> (brick: Int, word: Int, flag: UInt64)? {
+        let brick = BrickCoordinate(cell.x >> 3, cell.y >> 3, cell.z >> 3)
+        var (low, high) = (0, brickCount)
+        func position(_ n: Int) -> BrickCoordinate {
+            BrickCoordinate(grid.position[3 * n], grid.position[3 * n + 1], grid.position[3 * n + 2])
+        }
+        while low < high {
+            let middle = (low + high) / 2
+            if position(middle) < brick { low = middle + 1 } else { high = middle }
+        }
+        guard low < brickCount, position(low) == brick else { return nil }
+        return (low, Int(cell.x & 7), 1 << UInt64(8 * (cell.y & 7) + (cell.z & 7)))
+    }
+
     var brickCount: Int { Int(grid.count) }
     var cellCount: Int { Int(cellBase.pointer[brickCount]) }
     var pointCount: Int { Int(edgeBase.pointer[brickCount]) }

@@ -1,6 +1,7 @@
 import CEigenSolvers
 import CSSDFKernels
 import SSDFCore
+import Synchronization
 
 /// Dual contouring: a vertex where the planes that the distances around a piece tell of meet, so that sharp edges and
 /// corners come out sharp.
@@ -45,9 +46,14 @@ private func contourVertices(
     let pieces = SurfacePieces.shared
     let map = coordinates.map
     let margin = max(2 * coordinates.margin, seclusion)
+    let features = Mutex<[FeaturePoint]>([])
     return Array(filling: 3 * dual.vertexCount) { storage in
         guard let start = storage.baseAddress else { return }
         let positions = Unchecked(start)
+        @Sendable func place(_ vertex: Int, _ point: Vector3d) {
+            let p = map(point)
+            for c in 0..<3 { positions.value[3 * vertex + c] = Float(p[c]) }
+        }
         surface.forEachTile(threads: threads) { grid, bricks in
             let first = Int(base.value[bricks.lowerBound])
             let count = Int(base.value[bricks.upperBound]) - first
@@ -57,12 +63,19 @@ private func contourVertices(
                     grid, table, bricks.lowerBound, bricks.upperBound, kind.value, base.value, step, cell.value,
                     systems.pointer)
             }
+            var found: [FeaturePoint] = []
             for index in 0..<count {
-                let local = solve(systems.pointer[index], margin: margin)
-                let corner = systems.pointer[index].cell
-                let p = map(Vector3d(Double(corner.0), Double(corner.1), Double(corner.2)) + local)
-                for c in 0..<3 { positions.value[3 * (first + index) + c] = Float(p[c]) }
+                let system = systems.pointer[index]
+                let origin = Vector3d(Double(system.cell.0), Double(system.cell.1), Double(system.cell.2))
+                place(first + index, origin + solve(system, margin: margin))
+                if let feature = FeaturePoint(system, origin: origin, vertex: first + index, margin: margin) {
+                    found.append(feature)
+                }
             }
+            if !found.isEmpty { features.withLock { $0 += found } }
+        }
+        for (vertex, point) in FeaturePoint.moves(features.withLock { $0 }, surface, dual, cellVertex: cellVertex) {
+            place(vertex, point)
         }
     }
 }
@@ -89,26 +102,37 @@ private func solve(_ system: ssdf_extract_system, margin: Double) -> Vector3d {
 }
 
 /// The normal equations of some planes.
-private struct PlaneSystem {
+struct PlaneSystem {
     var ata: (Double, Double, Double, Double, Double, Double)
     var atb: (Double, Double, Double)
 
     var trace: Double { ata.0 + ata.3 + ata.5 }
+    var goal: Vector3d { Vector3d(atb.0, atb.1, atb.2) }
+
+    func applied(to p: Vector3d) -> Vector3d {
+        Vector3d(
+            ata.0 * p.x + ata.1 * p.y + ata.2 * p.z, ata.1 * p.x + ata.3 * p.y + ata.4 * p.z,
+            ata.2 * p.x + ata.4 * p.y + ata.5 * p.z)
+    }
 
     /// The point nearest to all planes, and of those the nearest to the origin.
-    var minimizer: Vector3d {
+    var minimizer: Vector3d { solution.point }
+
+    /// The minimiser, and of how many directions planes tell: 1 a side, 2 an edge, 3 a corner.
+    var solution: (point: Vector3d, rank: Int) {
         var x = (0.0, 0.0, 0.0)
+        var rank: Int32 = 0
         withUnsafeBytes(of: ata) { ata in
             withUnsafeBytes(of: atb) { atb in
                 withUnsafeMutableBytes(of: &x) { x in
-                    _ = ssdf_solve_qef(
+                    rank = ssdf_solve_qef(
                         ata.baseAddress!.assumingMemoryBound(to: Double.self),
                         atb.baseAddress!.assumingMemoryBound(to: Double.self), sharpness,
                         x.baseAddress!.assumingMemoryBound(to: Double.self))
                 }
             }
         }
-        return Vector3d(x.0, x.1, x.2)
+        return (Vector3d(x.0, x.1, x.2), Int(rank))
     }
 
     /// The point of a box that is nearest to all planes, with a slight pull to the origin where they leave it open.
@@ -119,7 +143,6 @@ private struct PlaneSystem {
             Vector3d(ata.0 + pull, ata.1, ata.2), Vector3d(ata.1, ata.3 + pull, ata.4),
             Vector3d(ata.2, ata.4, ata.5 + pull)
         )
-        let goal = Vector3d(atb.0, atb.1, atb.2)
         var point = Vector3d.zero
         for _ in 0..<40 {
             let before = point

@@ -17,6 +17,8 @@ struct Bodies {
         var box = Box3d.empty
         var triangles: [Int] = []
         var isSolid = false
+        /// Whether its box meets that of no other body.
+        var isAlone = true
     }
 
     private(set) var bodies: [Body] = []
@@ -77,13 +79,16 @@ struct Bodies {
             bodies[body].area += patches.areaVector(t).length
             for v in [a, b, c] { bodies[body].box.insert(patches.position(v)) }
         }
-        let large = loops.filter { $0.count >= SurfaceRims.shortestLoop }.map {
+        let rims = loops.filter { $0.count >= SurfaceRims.shortestLoop }
+        let footing = FlatBase.footing(
+            rims, corners: rims.isEmpty ? [] : patches.corners, position: patches.position, normal: faces.normal)
+        let large = rims.map {
             LoopSpan($0, position: patches.position, body: bodyOf[patchAt[$0[0]]!])
         }
         for loop in loops {
             let span = LoopSpan(loop, position: patches.position, body: bodyOf[patchAt[loop[0]]!])
             let isHole = loop.count >= SurfaceRims.shortestLoop && large.contains { span.isHole(in: $0) }
-            close(loop, body: span.body, isWithinAnother: isHole)
+            close(loop, body: span.body, isWithinAnother: isHole, footing: footing)
         }
         var solidArea = 0.0
         var capArea = 0.0
@@ -96,13 +101,23 @@ struct Bodies {
             solidArea += bodies[n].area
             capArea += bodies[n].capArea
         }
+        for n in bodies.indices where !bodies[n].rims.isEmpty {
+            bodies[n].isAlone = bodies.indices.allSatisfy {
+                $0 == n || any(bodies[$0].box.minimum .> bodies[n].box.maximum)
+                    || any(bodies[$0].box.maximum .< bodies[n].box.minimum)
+            }
+        }
         if area > 0 { solidShare = solidArea / area }
         if solidArea > 0 { solidity = solidArea / (solidArea + capArea) }
     }
 
-    private mutating func close(_ loop: [UInt32], body: Int, isWithinAnother: Bool) {
-        if let flat = FlatBase(
-            loop, isWithinAnother: isWithinAnother, position: patches.position, normal: faces.normal)
+    private mutating func close(_ loop: [UInt32], body: Int, isWithinAnother: Bool, footing: FlatBase.Plane?) {
+        let standing =
+            loop.count < SurfaceRims.shortestLoop
+            ? nil
+            : footing.flatMap { FlatBase(loop, onto: $0, position: patches.position, normal: faces.normal) }
+        if let flat = standing
+            ?? FlatBase(loop, isWithinAnother: isWithinAnother, position: patches.position, normal: faces.normal)
         {
             bodies[body].caps += flat.caps
             bodies[body].capArea += flat.area

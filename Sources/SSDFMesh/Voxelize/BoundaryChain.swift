@@ -53,24 +53,36 @@ struct BoundaryChain {
     }
 
     /// Whether every directed edge of the triangles is met by its opposite as often.
-    static func cancels(_ triangles: [UInt32]) -> Bool {
+    static func cancels(_ triangles: [UInt32], threads: Int = 1) -> Bool {
         // Two independent sums: a mesh that is not closed passes with probability 2⁻¹²⁸.
-        var first: UInt64 = 0
-        var second: UInt64 = 0
+        var total = SIMD2<UInt64>()
         triangles.withUnsafeBufferPointer { indices in
-            for t in 0..<indices.count / 3 {
-                let (a, b, c) = (indices[3 * t], indices[3 * t + 1], indices[3 * t + 2])
-                for (u, v) in [(a, b), (b, c), (c, a)] where u != v {
-                    var h = (UInt64(min(u, v)) << 32 | UInt64(max(u, v))) &* 0x9E37_79B9_7F4A_7C15
-                    h = (h ^ h >> 32) &* 0xD6E8_FEB8_6659_FD93
-                    h ^= h >> 29
-                    let g = (h &* 0xA076_1D64_78BD_642F) ^ (h >> 31)
-                    first = u < v ? first &+ h : first &- h
-                    second = u < v ? second &+ g : second &- g
+            let grain = 1 << 14
+            let count = indices.count / 3
+            let indices = Unchecked(indices)
+            let sums = parallelMap((count + grain - 1) / grain, threads: threads) { part in
+                var sum = SIMD2<UInt64>()
+                let indices = indices.value
+                for t in part * grain..<min((part + 1) * grain, count) {
+                    let (a, b, c) = (indices[3 * t], indices[3 * t + 1], indices[3 * t + 2])
+                    sum = sum &+ hash(a, b) &+ hash(b, c) &+ hash(c, a)
                 }
+                return sum
             }
+            for sum in sums { total = total &+ sum }
         }
-        return first == 0 && second == 0
+        return total == SIMD2()
+    }
+
+    /// Two random numbers for an edge; their opposites for the edge the other way; 0 for none.
+    @inline(__always)
+    private static func hash(_ u: UInt32, _ v: UInt32) -> SIMD2<UInt64> {
+        if u == v { return SIMD2() }
+        var h = (UInt64(min(u, v)) << 32 | UInt64(max(u, v))) &* 0x9E37_79B9_7F4A_7C15
+        h = (h ^ h >> 32) &* 0xD6E8_FEB8_6659_FD93
+        h ^= h >> 29
+        let g = (h &* 0xA076_1D64_78BD_642F) ^ (h >> 31)
+        return u < v ? SIMD2(h, g) : SIMD2(0 &- h, 0 &- g)
     }
 
     /// Triangles whose boundary is the opposite of this chain: a cone over each connected part from its centre.

@@ -92,6 +92,13 @@ struct ColumnBins: ~Copyable, Sendable {
     }
 }
 
+/// The whole number at or below; without the call that rounding is where the processor is not known to do it.
+@inline(__always)
+private func floored(_ value: Double) -> Int {
+    let whole = Int(value)
+    return Double(whole) > value ? whole - 1 : whole
+}
+
 /// Calls `body` with the number of every column that may be within `reach` of a triangle seen along z.
 @inline(__always)
 private func forEachColumn(
@@ -100,10 +107,10 @@ private func forEachColumn(
     let (a, b, c) = corners
     let (x0, y0, nx, ny) = (grid.firstX, grid.firstY, grid.countX, grid.countY)
     let inverse = 1 / Double(ColumnGrid.width)
-    let lowX = Int(((min(a.x, b.x, c.x) - reach) * inverse).rounded(.down)) - x0
-    let highX = Int(((max(a.x, b.x, c.x) + reach) * inverse).rounded(.down)) - x0
-    let lowY = Int(((min(a.y, b.y, c.y) - reach) * inverse).rounded(.down)) - y0
-    let highY = Int(((max(a.y, b.y, c.y) + reach) * inverse).rounded(.down)) - y0
+    let lowX = floored((min(a.x, b.x, c.x) - reach) * inverse) - x0
+    let highX = floored((max(a.x, b.x, c.x) + reach) * inverse) - x0
+    let lowY = floored((min(a.y, b.y, c.y) - reach) * inverse) - y0
+    let highY = floored((max(a.y, b.y, c.y) + reach) * inverse) - y0
     guard highX - lowX > 1, highY - lowY > 1 else {
         for x in max(lowX, 0)...min(highX, nx - 1) {
             for y in max(lowY, 0)...min(highY, ny - 1) { body(x * ny + y) }

@@ -1,5 +1,15 @@
 import SSDFCore
 
+/// The triangles that may be the nearest to voxels of one brick, lent by the column's lists.
+struct BrickTriangles {
+    /// The mesh's triangles near the tile, and which of them are the brick's.
+    let list: UnsafeBufferPointer<UInt32>
+    let members: UnsafeBufferPointer<UInt32>
+
+    var count: Int { members.count }
+    subscript(n: Int) -> Int { Int(list[Int(members[n])]) }
+}
+
 /// Tells which voxels of a column are inside, as a `SignPlan` says.
 struct ColumnSigns: ~Copyable {
     /// Half the diagonal of a brick's voxel centres, and a hair.
@@ -34,11 +44,13 @@ struct ColumnSigns: ~Copyable {
     /// Sets the bits of a brick's voxels that are inside. Bricks above each other must be asked for from the lowest up.
     /// - Parameters:
     ///   - local: the brick's first voxel in the column; `voxel`: in the grid.
+    ///   - triangles: all that may be the nearest to a voxel of the brick.
     ///   - active: eight words, the voxels whose bits matter.
     ///   - squared: `[512]` squared distances from the surface, voxels, of the active ones.
     mutating func decide(
         _ plan: borrowing BandPlan, column: Int, local: (x: Int, y: Int), voxel: (x: Int, y: Int, z: Int),
-        active: UnsafePointer<UInt64>, squared: UnsafePointer<Float>, inside: UnsafeMutablePointer<UInt64>
+        triangles: BrickTriangles, active: UnsafePointer<UInt64>, squared: UnsafePointer<Float>,
+        inside: UnsafeMutablePointer<UInt64>
     ) {
         guard plan.sign.usesLines else {
             for word in 0..<8 { inside[word] = 0 }
@@ -66,7 +78,9 @@ struct ColumnSigns: ~Copyable {
                 let p = Vector3d(Double(voxel.x + word), Double(voxel.y + bit >> 3), Double(voxel.z + bit & 7))
                 let closed = windings.pointer[word * 64 + bit]
                 var isInside = closed >= 1
-                if (closed == 0 || closed == 1), let side = side(p, plan, squared: Double(squared[word * 64 + bit])) {
+                if (closed == 0 || closed == 1),
+                    let side = side(p, plan, triangles, squared: Double(squared[word * 64 + bit]))
+                {
                     isInside = side
                 } else if isSmooth {
                     // Inside where (closed winding) - (winding of what closed it) ≥ ½.
@@ -78,21 +92,25 @@ struct ColumnSigns: ~Copyable {
         }
     }
 
-    /// Lists the rims' edges that may be the nearest of the surface to voxels of a brick.
+    /// Lists the rims' edges that matter to voxels of a brick.
     private mutating func findRims(_ plan: borrowing BandPlan, column: Int, center: Vector3d) {
         nearRims.count = 0
-        let reach = plan.limit + Self.brickRadius
+        let reach = plan.limit * SurfaceRims.faceReach + Self.brickRadius
         for edge in plan.rimBins.list(column) {
             let (a, b, _) = plan.rims.corners(Int(edge))
             if (SurfaceRims.nearest(center, a, b) - center).lengthSquared <= reach * reach { nearRims.append(edge) }
         }
     }
 
-    /// The side of the surface's continuation that a voxel is on, when its nearest point of the surface is on a rim.
-    private func side(_ p: Vector3d, _ plan: borrowing BandPlan, squared: Double) -> Bool? {
+    /// Whether a voxel near a rim is inside: behind the surface's continuation when the rim is the nearest of the
+    /// surface, else behind the nearest face; nil when neither tells.
+    private func side(
+        _ p: Vector3d, _ plan: borrowing BandPlan, _ triangles: BrickTriangles, squared: Double
+    ) -> Bool? {
         // Where the nearest point is a corner of the rim, two edges have it, and both are asked.
         var nearest = Double.infinity
         var height = 0.0
+        var isAlone = false
         for n in 0..<nearRims.count {
             let edge = Int(nearRims.pointer[n])
             let (a, b, _) = plan.rims.corners(edge)
@@ -103,7 +121,36 @@ struct ColumnSigns: ~Copyable {
             let own = quadric(p) - quadric(q)
             height = distance < nearest * (1 - 1e-9) ? own : height + own
             nearest = min(nearest, distance)
+            isAlone = plan.sign.rims.standsAlone[edge]
         }
-        return nearest <= squared * (1 + 1e-4) + 1e-4 ? height < 0 : nil
+        if nearest <= squared * (1 + 1e-4) + 1e-4 { return height < 0 }
+        let reach = plan.limit * SurfaceRims.faceReach
+        return isAlone && nearest <= reach * reach ? sideOfNearestFace(p, plan, triangles) : nil
+    }
+
+    /// Whether a voxel is behind the nearest face; of several that share its nearest point, the one that faces it most.
+    private func sideOfNearestFace(
+        _ p: Vector3d, _ plan: borrowing BandPlan, _ triangles: BrickTriangles
+    ) -> Bool? {
+        var nearest = Double.infinity
+        var most = 0.0
+        var isBehind: Bool?
+        for n in 0..<triangles.count {
+            let t = triangles[n]
+            let (a, b, c) = plan.mesh.corners(t)
+            let distance = squaredDistance(from: p, toTriangle: a, b, c)
+            guard distance <= nearest * (1 + 1e-9) else { continue }
+            let normal = (b - a).cross(c - a).normalized
+            // The neighbours of a face without area share its points.
+            guard normal != .zero else { continue }
+            let height = (p - a).dot(normal)
+            if distance < nearest * (1 - 1e-9) || abs(height) > most {
+                most = abs(height)
+                let weight = plan.sign.weight(t)
+                isBehind = weight == 0 ? nil : (height < 0) == (weight > 0)
+            }
+            nearest = min(nearest, distance)
+        }
+        return isBehind
     }
 }

@@ -154,15 +154,15 @@ struct ColumnVoxelizer: ~Copyable {
                 blockScratch.pointer, squared.pointer, active, doubtful)
             guard hit != 0 else { continue }
             let voxel = (x: x + bx, y: y + by, z: z + bz)
-            decideDoubtful(
-                plan, list: list, members: UnsafeBufferPointer(start: brickLists.pointer + start, count: count),
-                voxel: voxel, active: active, doubtful: doubtful)
+            let triangles = BrickTriangles(
+                list: list, members: UnsafeBufferPointer(start: brickLists.pointer + start, count: count))
+            decideDoubtful(plan, triangles, voxel: voxel, active: active, doubtful: doubtful)
             var any: UInt64 = 0
             for word in 0..<8 { any |= active[word] }
             guard any != 0 else { continue }
             signs.decide(
-                plan, column: column, local: (bx, by), voxel: voxel, active: active, squared: squared.pointer,
-                inside: inside)
+                plan, column: column, local: (bx, by), voxel: voxel, triangles: triangles, active: active,
+                squared: squared.pointer, inside: inside)
             band.values.reserve(band.values.count + 512 + 16)
             let written = ssdf_pack_distances(
                 squared.pointer, active, inside, scale, quantum, most, band.values.pointer + band.values.count)
@@ -224,8 +224,8 @@ struct ColumnVoxelizer: ~Copyable {
 
     /// Settles in double precision which voxels within rounding of the half width are active.
     private func decideDoubtful(
-        _ plan: borrowing BandPlan, list: UnsafeBufferPointer<UInt32>, members: UnsafeBufferPointer<UInt32>,
-        voxel: (x: Int, y: Int, z: Int), active: UnsafeMutablePointer<UInt64>, doubtful: UnsafeMutablePointer<UInt64>
+        _ plan: borrowing BandPlan, _ triangles: BrickTriangles, voxel: (x: Int, y: Int, z: Int),
+        active: UnsafeMutablePointer<UInt64>, doubtful: UnsafeMutablePointer<UInt64>
     ) {
         for word in 0..<8 {
             var bits = doubtful[word]
@@ -234,8 +234,8 @@ struct ColumnVoxelizer: ~Copyable {
                 bits &= bits - 1
                 let p = Vector3d(Double(voxel.x + word), Double(voxel.y + bit >> 3), Double(voxel.z + bit & 7))
                 var best = Double.infinity
-                for member in members {
-                    let (a, b, c) = plan.mesh.corners(Int(list[Int(member)]))
+                for n in 0..<triangles.count {
+                    let (a, b, c) = plan.mesh.corners(triangles[n])
                     best = min(best, squaredDistance(from: p, toTriangle: a, b, c))
                 }
                 let flag: UInt64 = 1 << UInt64(bit)

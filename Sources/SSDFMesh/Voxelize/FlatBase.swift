@@ -8,6 +8,9 @@ import SSDFCore
 ///
 /// The caps of several such holes in one plane add up as areas in it do: a rim round a slot takes away from the cap of
 /// the rim outside.
+///
+/// Where the whole mesh stands on one plane in which some rim lies, walls that end a little above it are taken to have
+/// stood on it too, and bores to have gone through.
 struct FlatBase {
     /// Triangles that close the hole.
     private(set) var caps: [(Vector3d, Vector3d, Vector3d)] = []
@@ -48,6 +51,11 @@ struct FlatBase {
         // A gap in a face that is flat itself is flat too.
         guard lean <= Self.smooth * around || abs(lean) >= Self.coplanar * around else { return nil }
         guard extend(&points, normals, to: plane) else { return nil }
+        close(points)
+    }
+
+    /// Closes the rim, in its plane by now.
+    private mutating func close(_ points: [Vector3d]) {
         // In single precision, as the caps are kept.
         let apex = Vector3d(Vector3f(points.reduce(.zero, +) / Double(points.count)))
         var vector = Vector3d.zero
@@ -59,46 +67,108 @@ struct FlatBase {
         area += vector.length
     }
 
+    /// Share of the mesh's height above the plane that it stands on within which walls are lengthened to it.
+    private static let footing = 0.12
+
+    /// The hole of a rim whose walls go on, as they are, down to a plane that the mesh stands on.
+    /// - Returns: nil when the rim lies in the plane or too far above it, or its walls do not run towards it.
+    /// - Complexity: O(n).
+    init?(_ loop: [UInt32], onto base: Plane, position: (UInt32) -> Vector3d, normal: (UInt32, UInt32) -> Vector3d) {
+        var points = loop.map(position)
+        let heights = points.map(base.height)
+        let lowest = -Self.footing * base.depth
+        guard heights.min()! >= lowest, heights.min()! < -base.tolerance, heights.max()! <= base.tolerance else {
+            return nil
+        }
+        let normals = loop.indices.map { normal(loop[$0], loop[($0 + 1) % loop.count]) }
+        guard normals.allSatisfy({ abs($0.dot(base.normal)) < 0.9 }) else { return nil }
+        guard extend(&points, normals, to: base) else { return nil }
+        close(points)
+    }
+
+    /// The plane that a mesh stands on: one that all of a flat rim lies in and nothing is beyond.
+    /// - Parameter corners: welded vertices that faces use.
+    /// - Complexity: O(corners) for each rim.
+    static func footing(
+        _ loops: [[UInt32]], corners: [UInt32], position: (UInt32) -> Vector3d, normal: (UInt32, UInt32) -> Vector3d
+    ) -> Plane? {
+        var best: (plane: Plane, area: Double)?
+        for loop in loops {
+            let points = loop.map(position)
+            guard let (mean, area) = meanPlane(points), area > best?.area ?? 0,
+                points.allSatisfy({ abs(mean.height($0)) <= mean.tolerance }),
+                FlatBase(loop, isWithinAnother: false, position: position, normal: normal) != nil
+            else { continue }
+            var (low, high) = (0.0, 0.0)
+            for v in corners {
+                let height = mean.height(position(v))
+                low = min(low, height)
+                high = max(high, height)
+                if min(-low, high) > mean.tolerance { break }
+            }
+            guard min(-low, high) <= mean.tolerance, max(-low, high) > mean.tolerance else { continue }
+            // Of a mesh that is inside out the rim's cap faces in.
+            let side = high <= mean.tolerance ? 1.0 : -1
+            best = (
+                Plane(
+                    normal: mean.normal * side, offset: mean.offset * side, tolerance: mean.tolerance,
+                    depth: max(-low, high)), area
+            )
+        }
+        return best?.plane
+    }
+
     /// A plane with the side that is outside.
-    private struct Plane {
+    struct Plane {
         var normal: Vector3d
         var offset: Double
         /// Distance from it within which points are in it.
         var tolerance: Double
+        /// How far the mesh reaches behind it.
+        var depth = 0.0
 
         func height(_ p: Vector3d) -> Double { p.dot(normal) - offset }
     }
 
     /// The plane that a good part of the rim lies in, all of the rest being on one side of it.
     private static func plane(_ points: [Vector3d]) -> Plane? {
-        var box = Box3d.empty
-        for p in points { box.insert(p) }
-        let tolerance = flatness * box.size.length
-        let center = points.reduce(.zero, +) / Double(points.count)
-        var vector = Vector3d.zero
-        for n in points.indices { vector += (points[(n + 1) % points.count] - center).cross(points[n] - center) }
-        guard vector.length > 0 else { return nil }
-        let mean = Plane(normal: vector.normalized, offset: center.dot(vector.normalized), tolerance: tolerance)
+        guard let (mean, _) = meanPlane(points) else { return nil }
+        let tolerance = mean.tolerance
         if points.allSatisfy({ abs(mean.height($0)) <= tolerance }) { return mean }
         // Of a few points nearly all would have to be in it.
         guard points.count > 5 else { return nil }
+        let extent = tolerance / flatness
         // Three points of the rim make a plane; enough threes are tried to find one that a third of the rim shares.
         var random = Philox(seed: 17)
         var best: (plane: Plane, members: Int)?
         for _ in 0..<300 {
             let three = (0..<3).map { _ in points[Int(random.next() % UInt64(points.count))] }
             let cross = (three[1] - three[0]).cross(three[2] - three[0])
-            guard cross.length > 1e-3 * box.size.lengthSquared else { continue }
-            let normal = cross.normalized * (cross.dot(vector) < 0 ? -1 : 1)
+            guard cross.length > 1e-3 * extent * extent else { continue }
+            let normal = cross.normalized * (cross.dot(mean.normal) < 0 ? -1 : 1)
             let plane = Plane(normal: normal, offset: three[0].dot(normal), tolerance: tolerance)
             let heights = points.map(plane.height)
             let (low, high) = (heights.min()!, heights.max()!)
-            guard min(high, -low) <= tolerance, high - low <= 0.5 * box.size.length else { continue }
+            guard min(high, -low) <= tolerance, high - low <= 0.5 * extent else { continue }
             let members = heights.count { abs($0) <= tolerance }
             if members > best?.members ?? 0 { best = (plane, members) }
         }
         guard let best, best.members >= 4, 3 * best.members >= points.count else { return nil }
         return best.plane
+    }
+
+    /// The plane through a rim's centre across its area vector, and the length of that.
+    private static func meanPlane(_ points: [Vector3d]) -> (Plane, area: Double)? {
+        var box = Box3d.empty
+        for p in points { box.insert(p) }
+        let center = points.reduce(.zero, +) / Double(points.count)
+        var vector = Vector3d.zero
+        for n in points.indices { vector += (points[(n + 1) % points.count] - center).cross(points[n] - center) }
+        guard vector.length > 0 else { return nil }
+        let normal = vector.normalized
+        return (
+            Plane(normal: normal, offset: center.dot(normal), tolerance: flatness * box.size.length), vector.length
+        )
     }
 
     /// Lengthens the faces at what of the rim is not in the plane until they reach it.

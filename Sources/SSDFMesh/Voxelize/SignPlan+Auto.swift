@@ -15,8 +15,8 @@ extension SignPlan {
     /// A body with larger caps than this share of its own area is a sheet, not a solid with holes.
     private static let largestCapShare = 0.7
 
-    static func auto(_ mesh: TriangleMesh, map: AffineTransform3) -> SignPlan {
-        if let plan = clean(mesh) { return plan }
+    static func auto(_ mesh: TriangleMesh, map: AffineTransform3, threads: Int) -> SignPlan {
+        if let plan = clean(mesh, threads: threads) { return plan }
         var patches = SurfacePatches(mesh)
         let bodies = Bodies(patches, largestCapShare: largestCapShare)
         let flips = bodies.orientations()
@@ -34,8 +34,8 @@ extension SignPlan {
             }
         }
         plan.rims = SurfaceRims(
-            bodies.bodies.filter(\.isSolid).flatMap(\.rims), patches, faces: bodies.faces, map: map
-        ) { flips[bodies.bodyOf[$0]] }
+            bodies.bodies.filter(\.isSolid).flatMap(\.rims), patches, faces: bodies.faces, map: map,
+            isFlipped: { flips[bodies.bodyOf[$0]] }, isAlone: { bodies.bodies[bodies.bodyOf[$0]].isAlone })
         patches.flip { flips[bodies.bodyOf[$0]] }
         var confidence = patches.agreement * bodies.solidity
         let hasSheets = bodies.bodies.contains { !$0.isSolid }
@@ -67,12 +67,11 @@ extension SignPlan {
     }
 
     /// The plan for a mesh that needs no care: closed, and each of its parts turned outwards and inside no other.
-    private static func clean(_ mesh: TriangleMesh) -> SignPlan? {
-        guard BoundaryChain.cancels(mesh.triangles) else { return nil }
-        let parts = mesh.connectedParts()
-        guard parts.allSatisfy({ $0.volume > 0 }) else { return nil }
+    private static func clean(_ mesh: TriangleMesh, threads: Int) -> SignPlan? {
+        guard BoundaryChain.cancels(mesh.triangles, threads: threads),
+            let parts = mesh.connectedParts(fewerThan: 1000, threads: threads), parts.allSatisfy({ $0.volume > 0 })
+        else { return nil }
         if parts.count > 1 {
-            guard parts.count < 1000 else { return nil }
             for a in parts {
                 for b in parts {
                     let isWithin =
@@ -118,64 +117,5 @@ extension SignPlan {
             if abs(min(front, back)) < 0.25, abs(max(front, back) - 1) < 0.25 { clear += area }
         }
         return total > 0 ? clear / total : 0
-    }
-}
-
-/// A part of a mesh whose triangles share vertices.
-struct ConnectedPart {
-    /// Signed volume times six.
-    var volume = 0.0
-    var box = Box3d.empty
-}
-
-extension TriangleMesh {
-    /// The parts that share vertices, by index.
-    /// - Complexity: O(triangles), nearly.
-    func connectedParts() -> [ConnectedPart] {
-        var parent = [UInt32](unsafeUninitializedCapacity: vertexCount) { storage, count in
-            for v in 0..<vertexCount { storage[v] = UInt32(v) }
-            count = vertexCount
-        }
-        let origin = triangleCount > 0 ? Vector3d(position(Int(triangles[0]))) : .zero
-        return parent.withUnsafeMutableBufferPointer { parent in
-            func root(_ v: UInt32) -> UInt32 {
-                var v = v
-                while parent[Int(v)] != v {
-                    parent[Int(v)] = parent[Int(parent[Int(v)])]
-                    v = parent[Int(v)]
-                }
-                return v
-            }
-            for t in 0..<triangleCount {
-                let a = root(triangles[3 * t])
-                for k in 1..<3 {
-                    let b = root(triangles[3 * t + k])
-                    let r = root(a)
-                    if b != r { parent[Int(max(b, r))] = min(b, r) }
-                }
-            }
-            var partOf: [UInt32: Int] = [:]
-            var parts: [ConnectedPart] = []
-            var last: (root: UInt32, part: Int) = (.max, 0)
-            for t in 0..<triangleCount {
-                let r = root(triangles[3 * t])
-                if r != last.root {
-                    if let known = partOf[r] {
-                        last = (r, known)
-                    } else {
-                        last = (r, parts.count)
-                        partOf[r] = parts.count
-                        parts.append(ConnectedPart())
-                    }
-                }
-                let (i, j, k) = corners(t)
-                let (a, b, c) = (Vector3d(position(i)), Vector3d(position(j)), Vector3d(position(k)))
-                parts[last.part].volume += (a - origin).dot((b - origin).cross(c - origin))
-                parts[last.part].box.insert(a)
-                parts[last.part].box.insert(b)
-                parts[last.part].box.insert(c)
-            }
-            return parts
-        }
     }
 }

@@ -64,7 +64,7 @@ extension SignPlan {
     static func make(_ mesh: TriangleMesh, grid: VoxelGrid, options: VoxelizeOptions) -> SignPlan {
         switch options.sign {
         case .none, .flood, .parity: SignPlan()
-        case .auto: auto(mesh, map: grid.sourceToIndex)
+        case .auto: auto(mesh, map: grid.sourceToIndex, threads: options.threads)
         case .winding: winding(mesh, map: grid.sourceToIndex)
         }
     }

@@ -50,6 +50,15 @@ struct SurfacePatches {
         return (position(b) - p).cross(position(c) - p)
     }
 
+    /// Welded vertices that faces use, ascending.
+    var corners: [UInt32] {
+        var isUsed = [Bool](repeating: false, count: welded.count)
+        for t in weights.indices where weights[t] != 0 {
+            for k in 0..<3 { isUsed[Int(triangles[3 * t + k])] = true }
+        }
+        return isUsed.indices.filter { isUsed[$0] }.map(UInt32.init)
+    }
+
     static func sorted(_ a: UInt32, _ b: UInt32, _ c: UInt32) -> SIMD3<UInt32> {
         let low = min(a, b, c)
         let high = max(a, b, c)

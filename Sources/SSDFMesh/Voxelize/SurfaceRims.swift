@@ -13,6 +13,12 @@ struct SurfaceRims: Sendable {
     private(set) var edges = TriangleMesh()
     /// The continuation at each edge, in index space.
     private(set) var quadrics: [Quadric] = []
+    /// Whether near each edge the nearest face tells the side: its body is no part of another.
+    private(set) var standsAlone: [Bool] = []
+
+    /// How far from a rim the nearest face is asked, in half widths of the band: what closes a hole is no surface, and
+    /// where the surface spreads towards the rim voxels beyond the closure are nearest to a face.
+    static let faceReach = 2.5
 
     /// A function that is positive before and negative behind a surface near `center`: n·d + ½ d·H·d for d = p - center.
     struct Quadric: Sendable {
@@ -34,7 +40,7 @@ struct SurfaceRims: Sendable {
     ///   - map: the mesh's coordinates → voxels; a rotation and a scale.
     init(
         _ loops: [[UInt32]], _ patches: SurfacePatches, faces: BoundaryFaces, map: AffineTransform3,
-        isFlipped: (Int) -> Bool
+        isFlipped: (Int) -> Bool, isAlone: (Int) -> Bool
     ) {
         guard !loops.isEmpty else { return }
         let samples = RimSamples(loops, patches, faces: faces, map: map)
@@ -53,6 +59,7 @@ struct SurfaceRims: Sendable {
                     quadric.hessianZ = -quadric.hessianZ
                 }
                 quadrics.append(quadric)
+                standsAlone.append(isAlone(Int(patches.patchOf[face])))
             }
         }
     }

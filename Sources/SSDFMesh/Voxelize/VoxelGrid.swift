@@ -28,7 +28,7 @@ struct VoxelGrid: Sendable {
             throw Failure(.usage, "the resolution is \(options.resolution), expected 16…4096")
         }
         guard mesh.triangleCount > 0 else { throw Failure.badData("no triangles", expected: "at least one") }
-        let bounds = mesh.boundingBox
+        let bounds = mesh.boundingBox(threads: options.threads)
         guard bounds.minimum.isFinite, bounds.maximum.isFinite, !bounds.isEmpty else {
             throw Failure.badData("coordinates that are not finite", expected: "finite numbers")
         }

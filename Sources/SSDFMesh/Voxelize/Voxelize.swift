@@ -44,7 +44,7 @@ private func band(
         bins: ColumnBins(mesh, reach: reach, grid: columns, threads: options.threads),
         limit: options.halfWidth, sign: sign, caps: caps,
         capBins: ColumnBins(caps, reach: 0, grid: columns, threads: options.threads), rims: rims,
-        rimBins: ColumnBins(rims, reach: reach, grid: columns, threads: options.threads))
+        rimBins: ColumnBins(rims, reach: reach * SurfaceRims.faceReach, grid: columns, threads: options.threads))
     let assembly = BandAssembly(layers: columns.countX, columnsInLayer: columns.countY)
     let workers = (0..<options.threads).map { _ in Worker() }
     let done = Atomic<Int>(0)

@@ -11,12 +11,17 @@ extension VoxelizeOptions {
         let grid = try VoxelGrid(mesh, options: self)
         // Voxels of surface.
         var area = 0.0
-        for triangle in 0..<mesh.triangleCount {
-            let (a, b, c) = mesh.corners(triangle)
-            let corner = grid.sourceToIndex(Vector3d(mesh.position(a)))
-            let first = grid.sourceToIndex(Vector3d(mesh.position(b))) - corner
-            let second = grid.sourceToIndex(Vector3d(mesh.position(c))) - corner
-            area += first.cross(second).length / 2
+        mesh.withIndexedTriangles(grid.sourceToIndex) { triangles in
+            let grain = 1 << 14
+            let parts = parallelMap((triangles.count + grain - 1) / grain, threads: threads) { part in
+                var area = 0.0
+                for triangle in part * grain..<min((part + 1) * grain, triangles.count) {
+                    let (a, b, c) = triangles.corners(triangle)
+                    area += (b - a).cross(c - a).length / 2
+                }
+                return area
+            }
+            area = parts.reduce(0, +)
         }
         let extent = grid.box.size + Vector3d(repeating: 2 * halfWidth)
         let active = min(area * 2 * halfWidth, extent.x * extent.y * extent.z)

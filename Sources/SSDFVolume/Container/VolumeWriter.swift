@@ -23,6 +23,8 @@ package struct VolumeWriter: ~Copyable {
     private var span = ValueSpan()
     private var lastBrick: BrickCoordinate?
     private var encoders: [GroupEncoder] = []
+    /// Chunks that the index knows of and the sink has not been given yet.
+    private var waiting: [[UInt8]] = []
 
     /// Writes the signature.
     /// - Throws: what the sink throws.
@@ -82,13 +84,17 @@ package struct VolumeWriter: ~Copyable {
         lastBrick = volume.bricks.pointer[volume.brickCount - 1]
         let ranges = groupRanges(of: volume)
         while encoders.count < options.threads { encoders.append(GroupEncoder(header: header, level: options.level)) }
-        let batchSize = 32 * options.threads
+        // What one batch gave is written while the next is encoded.
+        let batchSize = 16 * options.threads
         var start = 0
         while start < ranges.count {
             let batch = Array(ranges[start..<min(start + batchSize, ranges.count)])
             try encode(batch, of: volume)
             start += batch.count
         }
+        let last = ChunkDelivery(waiting, to: sink)
+        waiting = []
+        try last.finish()
     }
 
     /// Ends the open grid.
@@ -143,11 +149,15 @@ package struct VolumeWriter: ~Copyable {
         let offsets = Unchecked(UnsafePointer(volume.offsets.pointer))
         let values = Unchecked(UnsafePointer(volume.values.pointer))
         let encoders = self.encoders
+        let delivery = ChunkDelivery(waiting, to: sink)
+        waiting = []
         var results = [Result<EncodedGroup, Failure>](
             repeating: .success(EncodedGroup()), count: batch.count)
         results.withUnsafeMutableBufferPointer { slots in
             let slots = Unchecked(slots)
             parallelFor(batch.count, threads: options.threads) { (worker: Int, range: Range<Int>) in
+                // This thread, whose sink it is.
+                if worker == 0 { delivery.run() }
                 for position in range {
                     let group = batch[position]
                     let row = offsets.value[group.lowerBound]
@@ -163,13 +173,15 @@ package struct VolumeWriter: ~Copyable {
                 }
             }
         }
+        try delivery.finish()
         for result in results {
             var group = try result.get()
             group.entry.offset = offset
             entry.groups.append(group.entry)
             totals.add(group.entry)
             span.merge(group.span)
-            try emit(group.chunk)
+            offset += group.chunk.count
+            waiting.append(group.chunk)
         }
     }
 
@@ -179,6 +191,34 @@ package struct VolumeWriter: ~Copyable {
         bytes.withUnsafeBytes { raw in
             do throws(Failure) { try sink(raw) } catch { failure = error }
         }
+        if let failure { throw failure }
+    }
+}
+
+/// Gives chunks to a sink once, in order, on the thread that made it; others may be at work beside it meanwhile.
+private final class ChunkDelivery: @unchecked Sendable {
+    private var chunks: [[UInt8]]
+    private let sink: ByteSink
+    private var failure: Failure?
+
+    init(_ chunks: [[UInt8]], to sink: @escaping ByteSink) {
+        self.chunks = chunks
+        self.sink = sink
+    }
+
+    func run() {
+        for chunk in chunks where failure == nil {
+            chunk.withUnsafeBytes { raw in
+                do throws(Failure) { try sink(raw) } catch { failure = error }
+            }
+        }
+        chunks = []
+    }
+
+    /// Delivers what has not been.
+    /// - Throws: what the sink threw.
+    func finish() throws(Failure) {
+        run()
         if let failure { throw failure }
     }
 }

@@ -1,0 +1,75 @@
+import CSSDFKernels
+import SSDFCore
+
+/// An edge or a corner that the planes of one cell meet in, outside that cell or in it.
+///
+/// A tip between grid points may lie in a cell that the surface does not cross: no vertex is there, so the nearest of
+/// those around moves out to it. Or it lies in a crossed cell none of whose voxels is nearest to one of the sides that
+/// meet in it: the cell's own vertex moves to where a cell beside it, which knows them all, has them meet.
+struct FeaturePoint {
+    let vertex: Int
+    /// In voxels.
+    let point: Vector3d
+    /// The cell that it lies in, and the square of the way there.
+    let cell: SIMD3<Int32>
+    let way: Double
+    /// 2 for an edge, 3 for a corner.
+    let rank: Int
+    /// Whether it is in the cell that it was found from.
+    let isOwn: Bool
+
+    /// How far planes may miss their common point, in voxels, root mean square.
+    private static let agreement = 0.03
+
+    /// - Returns: nil for what needs no thought: sides, edges within the cell, what is farther away than a neighbour,
+    ///   planes that do not meet.
+    init?(_ system: ssdf_extract_system, origin: Vector3d, vertex: Int, margin: Double) {
+        let mean = Vector3d(system.mean.0, system.mean.1, system.mean.2)
+        let planes = PlaneSystem(ata: system.ata, atb: system.atb)
+        let (offset, rank) = planes.solution
+        let local = mean + offset
+        isOwn = all(local .>= Vector3d(repeating: margin)) && all(local .<= Vector3d(repeating: 1 - margin))
+        guard rank > 1, rank == 3 || !isOwn, local.isFinite, all(local .> Vector3d(repeating: -1)),
+            all(local .< Vector3d(repeating: 2))
+        else { return nil }
+        let missed = system.btb - 2 * offset.dot(planes.goal) + offset.dot(planes.applied(to: offset))
+        guard missed <= Self.agreement * Self.agreement * planes.trace else { return nil }
+        self.vertex = vertex
+        self.rank = rank
+        point = origin + local
+        cell = SIMD3<Int32>(point.rounded(.down))
+        way = offset.lengthSquared
+    }
+
+    /// Which vertices move where. The same for any order of the features.
+    static func moves(
+        _ features: [FeaturePoint], _ surface: borrowing BrickSurface, _ dual: borrowing DualSurface,
+        cellVertex: borrowing Buffer<UInt32>
+    ) -> [(vertex: Int, point: Vector3d)] {
+        // The best of each cell: corners before edges, its own before others', the near before the far.
+        var best: [SIMD3<Int32>: FeaturePoint] = [:]
+        for feature in features {
+            if let other = best[feature.cell], !feature.isBetter(than: other) { continue }
+            best[feature.cell] = feature
+        }
+        // A vertex moves to a corner in its own cell rather than out of it.
+        var inside: [Int: Vector3d] = [:]
+        var outside: [Int: Vector3d] = [:]
+        for feature in best.values where !feature.isOwn {
+            if surface.isEmpty(feature.cell) {
+                outside[feature.vertex] = feature.point
+            } else if feature.rank == 3, let index = surface.index(ofCrossed: feature.cell),
+                SurfacePieces.shared.counts[Int(dual.kinds.pointer[index])] == 1
+            {
+                inside[Int(cellVertex.pointer[index])] = feature.point
+            }
+        }
+        return outside.merging(inside) { $1 }.map { ($0.key, $0.value) }
+    }
+
+    private func isBetter(than other: FeaturePoint) -> Bool {
+        if rank != other.rank { return rank > other.rank }
+        if isOwn != other.isOwn { return isOwn }
+        return (way, vertex) < (other.way, other.vertex)
+    }
+}
