@@ -145,7 +145,8 @@ import Testing
             """)
         #expect(result.status == 0 && result.text.hasPrefix("2\n2\n2\n"), "\(result) \(result.text)")
         let numbers = result.text.split(separator: "\n").compactMap { Int($0) }
-        #expect(numbers.count == 5 && (10_000_000...12_000_000).contains(numbers[3]) && numbers[4] == 1, "\(result.text)")
+        #expect(
+            numbers.count == 5 && (10_000_000...12_000_000).contains(numbers[3]) && numbers[4] == 1, "\(result.text)")
     }
 
     @Test func refusesWhatCannotFit() {
