@@ -18,7 +18,7 @@ import Testing
         shell.write(
             "tiny.yaml",
             TinyModel.yaml(steps: 3).replacing("batch: 1,", with: "batch: 2, accumulation: 4,")
-                .replacing("batch: 4, group: 2,", with: "batch: 2, accumulation: 4,")
+                .replacing("batch: 4, group: 2,", with: "batch: 2, group: 1, accumulation: 4,")
                 .replacing(
                     "  sparse_dit: {steps: 3, batch: 2,", with: "  sparse_dit: {steps: 3, batch: 1, accumulation: 4,"))
         let result = shell.run(
