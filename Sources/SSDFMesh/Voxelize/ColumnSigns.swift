@@ -49,7 +49,8 @@ struct ColumnSigns: ~Copyable {
     ///   - squared: `[512]` squared distances from the surface, voxels, of the active ones.
     mutating func decide(
         _ plan: borrowing BandPlan, column: Int, local: (x: Int, y: Int), voxel: (x: Int, y: Int, z: Int),
-        triangles: BrickTriangles, active: UnsafePointer<UInt64>, squared: UnsafePointer<Float>, inside: UnsafeMutablePointer<UInt64>
+        triangles: BrickTriangles, active: UnsafePointer<UInt64>, squared: UnsafePointer<Float>,
+        inside: UnsafeMutablePointer<UInt64>
     ) {
         guard plan.sign.usesLines else {
             for word in 0..<8 { inside[word] = 0 }
@@ -77,7 +78,9 @@ struct ColumnSigns: ~Copyable {
                 let p = Vector3d(Double(voxel.x + word), Double(voxel.y + bit >> 3), Double(voxel.z + bit & 7))
                 let closed = windings.pointer[word * 64 + bit]
                 var isInside = closed >= 1
-                if (closed == 0 || closed == 1), let side = side(p, plan, triangles, squared: Double(squared[word * 64 + bit])) {
+                if (closed == 0 || closed == 1),
+                    let side = side(p, plan, triangles, squared: Double(squared[word * 64 + bit]))
+                {
                     isInside = side
                 } else if isSmooth {
                     // Inside where (closed winding) - (winding of what closed it) ≥ ½.
