@@ -70,9 +70,21 @@ def voxelize(figures):
     for r in load(figures, "voxelize"):
         if r["resolution"] == 1024:
             peer = r.get("openvdb_seconds")
+            most = r.get("openvdb_peak_bytes")
             rows.append([known.get(r["mesh"], r["mesh"]), str(r["half_width"]), str(r["threads"]), f"{r['seconds']:.2f}",
-                         seconds(peer, 1), times(peer, r["seconds"])])
-    return markdown(["mesh", "half width", "threads", "ssdf, s", "OpenVDB, s", "ratio"], rows)
+                         seconds(peer, 1), times(peer, r["seconds"]), f"{r['peak_bytes'] / 1e6:.0f}",
+                         f"{most / 1e6:.0f}" if most else "–"])
+    return markdown(["mesh", "half width", "threads", "ssdf, s", "OpenVDB, s", "ratio", "ssdf, peak MB", "OpenVDB, peak MB"],
+                    rows)
+
+
+def extract(figures):
+    rows = [
+        [r["program"], str(r["threads"]), f"{r['seconds']:.3f}", f"{r['peakBytes'] / 1e6:.0f}", f"{r['triangles'] / 1e6:.2f} M",
+         str(r["boundaryEdges"] + r["nonManifoldEdges"]), str(r["degenerate"])]
+        for r in load(figures, "extract")
+    ]
+    return markdown(["program", "threads", "s", "peak MB", "triangles", "bad edges", "without area"], rows)
 
 
 def container(figures):
@@ -166,7 +178,7 @@ def neural(figures):
 # A table's name: what makes it, and which figures it needs.
 TABLES = {
     "machine": (machine, None), "chain": (chain, "chain.json"), "voxelize": (voxelize, "voxelize.json"),
-    "container": (container, "container.json"), "mesh-files": (mesh_files, "mesh-files.json"),
+    "extract": (extract, "extract.json"), "container": (container, "container.json"), "mesh-files": (mesh_files, "mesh-files.json"),
     "simplification": (simplification, "remesh.json"), "isotropic": (isotropic, "remesh.json"),
     "autoencoder": (autoencoder, "autoencoder.json"), "neural": (neural, "neural/lines"),
     "diffusion": (diffusion, "diffusion.json"),

@@ -20,6 +20,8 @@ struct ColumnSigns: ~Copyable {
     private var windings = ScratchBuffer<Int32>(capacity: 512)
     private var nearTriangles = ScratchBuffer<Int32>()
     private var nearRims = ScratchBuffer<UInt32>()
+    /// Balls round the brick's triangles, their centres seen from its own; made when the first voxel asks.
+    private var balls = ScratchBuffer<SIMD4<Float>>()
 
     init() {}
 
@@ -58,6 +60,7 @@ struct ColumnSigns: ~Copyable {
         }
         let center = Vector3d(Double(voxel.x) + 3.5, Double(voxel.y) + 3.5, Double(voxel.z) + 3.5)
         findRims(plan, column: column, center: center)
+        balls.count = 0
         var winding = LocalWinding()
         var isSmooth = false
         if let residual = plan.sign.residual {
@@ -79,7 +82,7 @@ struct ColumnSigns: ~Copyable {
                 let closed = windings.pointer[word * 64 + bit]
                 var isInside = closed >= 1
                 if (closed == 0 || closed == 1),
-                    let side = side(p, plan, triangles, squared: Double(squared[word * 64 + bit]))
+                    let side = side(p, plan, triangles, center: center, squared: Double(squared[word * 64 + bit]))
                 {
                     isInside = side
                 } else if isSmooth {
@@ -104,8 +107,8 @@ struct ColumnSigns: ~Copyable {
 
     /// Whether a voxel near a rim is inside: behind the surface's continuation when the rim is the nearest of the
     /// surface, else behind the nearest face; nil when neither tells.
-    private func side(
-        _ p: Vector3d, _ plan: borrowing BandPlan, _ triangles: BrickTriangles, squared: Double
+    private mutating func side(
+        _ p: Vector3d, _ plan: borrowing BandPlan, _ triangles: BrickTriangles, center: Vector3d, squared: Double
     ) -> Bool? {
         // Where the nearest point is a corner of the rim, two edges have it, and both are asked.
         var nearest = Double.infinity
@@ -125,17 +128,25 @@ struct ColumnSigns: ~Copyable {
         }
         if nearest <= squared * (1 + 1e-4) + 1e-4 { return height < 0 }
         let reach = plan.limit * SurfaceRims.faceReach
-        return isAlone && nearest <= reach * reach ? sideOfNearestFace(p, plan, triangles) : nil
+        guard isAlone, nearest <= reach * reach else { return nil }
+        return sideOfNearestFace(p, plan, triangles, center: center, squared: squared)
     }
 
     /// Whether a voxel is behind the nearest face; of several that share its nearest point, the one that faces it most.
-    private func sideOfNearestFace(
-        _ p: Vector3d, _ plan: borrowing BandPlan, _ triangles: BrickTriangles
+    private mutating func sideOfNearestFace(
+        _ p: Vector3d, _ plan: borrowing BandPlan, _ triangles: BrickTriangles, center: Vector3d, squared: Double
     ) -> Bool? {
+        if balls.count == 0 { surround(triangles, plan, center: center) }
+        let place = Vector3f(p - center)
+        // The distance is known but for rounding: most triangles are plainly farther away.
+        let known = Float(squared.squareRoot()) * 1.001 + 1e-2
         var nearest = Double.infinity
         var most = 0.0
         var isBehind: Bool?
         for n in 0..<triangles.count {
+            let ball = balls.pointer[n]
+            let (x, y, z) = (ball.x - place.x, ball.y - place.y, ball.z - place.z)
+            guard x * x + y * y + z * z <= (known + ball.w) * (known + ball.w) else { continue }
             let t = triangles[n]
             let (a, b, c) = plan.mesh.corners(t)
             let distance = squaredDistance(from: p, toTriangle: a, b, c)
@@ -152,5 +163,17 @@ struct ColumnSigns: ~Copyable {
             nearest = min(nearest, distance)
         }
         return isBehind
+    }
+
+    private mutating func surround(_ triangles: BrickTriangles, _ plan: borrowing BandPlan, center: Vector3d) {
+        for n in 0..<triangles.count {
+            let (a, b, c) = plan.mesh.corners(triangles[n])
+            var box = Box3d.empty
+            box.insert(a)
+            box.insert(b)
+            box.insert(c)
+            let middle = Vector3f(box.center - center)
+            balls.append(SIMD4(middle.x, middle.y, middle.z, Float(box.size.length / 2) + 1e-3))
+        }
     }
 }

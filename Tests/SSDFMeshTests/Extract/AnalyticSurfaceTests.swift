@@ -4,6 +4,12 @@ import Testing
 
 import SSDFMesh
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Shapes whose surface is known in closed form.
 @Suite struct AnalyticSurfaceTests {
     static func extract(
@@ -75,6 +81,29 @@ import SSDFMesh
             }
             previous = found
         }
+    }
+
+    /// Of turned boxes the corners that planes of some cell tell of are in place, also where they lie between grid points
+    /// in a cell that the surface does not cross or whose own voxels know but two of the sides.
+    @Test(arguments: [(0, 20.0, 8), (1, 33.0, 7), (0, 45.0, 7)])
+    func contouringFindsCornersOfTurnedBoxes(_ axis: Int, _ degrees: Double, _ least: Int) throws {
+        let half = Vector3d(0.5, 0.4, 0.3)
+        let offset = Vector3d(0.0137, -0.0211, 0.0071)
+        let (c, s) = (cos(degrees * .pi / 180), sin(degrees * .pi / 180))
+        let rows: (Vector3d, Vector3d, Vector3d) =
+            axis == 0 ? ([c, s, 0], [-s, c, 0], [0, 0, 1]) : ([1, 0, 0], [0, c, s], [0, -s, c])
+        let distance = AnalyticVolume.box(half: half, rows: rows)
+        let mesh = try Self.extract(AnalyticVolume.band(resolution: 64) { distance($0 - offset) }, .dc)
+        #expect(MeshReport(mesh, threads: 2).isPerfect)
+        let placed = (0..<8).count { corner in
+            let sign = Vector3d(corner & 4 != 0 ? 1 : -1, corner & 2 != 0 ? 1 : -1, corner & 1 != 0 ? 1 : -1)
+            return (0..<mesh.vertexCount).contains { vertex in
+                let p = Vector3d(mesh.position(vertex)) - offset
+                let q = Vector3d(rows.0.dot(p), rows.1.dot(p), rows.2.dot(p))
+                return (q - half * sign).length < 0.05 / 32
+            }
+        }
+        #expect(placed >= least, "\(placed) of 8")
     }
 
     /// Of a box along the axes every vertex, corner and edge is in place; of a turned one, whose edges pass cells in

@@ -82,6 +82,73 @@ import Testing
         }
     }
 
+    /// A tube's bore ends above the plane that its outer wall stands on: it goes down to it, and nothing closes it.
+    @Test func wallsGoDownToWhereTheMeshStands() throws {
+        let outer = Self.cylinder(radius: 0.6, from: -0.5, sides: 60, inward: false)
+        var clean = outer
+        clean.append(Self.cylinder(radius: 0.3, from: -0.5, sides: 40, inward: true))
+        clean.append(Self.ring(outer: 0.6, inner: 0.3, z: 0.5, sides: 120, up: true))
+        clean.append(Self.ring(outer: 0.6, inner: 0.3, z: -0.5, sides: 120, up: false))
+        var broken = outer
+        broken.append(Self.cylinder(radius: 0.3, from: -0.44, sides: 40, inward: true))
+        broken.append(Self.ring(outer: 0.6, inner: 0.3, z: 0.5, sides: 120, up: true))
+        let errors = try Self.errors(broken, clean: clean, resolution: 128)
+        #expect(errors.share <= Self.allowed, "\(errors)")
+    }
+
+    /// A cone that widens downwards and is cut off flat: below what closes it, voxels by its wall are nearest to a face.
+    @Test func nearestFacesTellTheSideBelowARim() throws {
+        let whole = TriangleMesh.icosphere(radius: 0.8, frequency: 40)
+        // Of a ball the upper third: its wall leans out far where it ends.
+        let cap = whole.withoutBase(share: 0.7)
+        let errors = try Self.errors(cap, clean: whole, resolution: 256)
+        #expect(errors.share <= 4 * Self.allowed, "\(errors)")
+    }
+
+    private static func cylinder(radius: Double, from low: Double, sides: Int, inward: Bool) -> TriangleMesh {
+        var mesh = TriangleMesh()
+        for n in 0..<sides {
+            let angle = 2 * Double.pi * Double(n) / Double(sides)
+            for z in [low, 0.5] {
+                _ = mesh.addVertex(Vector3f(Vector3d(radius * cos(angle), radius * sin(angle), z)))
+            }
+        }
+        for n in 0..<sides {
+            let (a, b) = (UInt32(2 * n), UInt32(2 * ((n + 1) % sides)))
+            if inward {
+                mesh.addTriangle(a, b + 1, b)
+                mesh.addTriangle(a, a + 1, b + 1)
+            } else {
+                mesh.addTriangle(a, b, b + 1)
+                mesh.addTriangle(a, b + 1, a + 1)
+            }
+        }
+        return mesh
+    }
+
+    /// A flat ring with the corners of circles of 60 and 40 sides.
+    private static func ring(outer: Double, inner: Double, z: Double, sides: Int, up: Bool) -> TriangleMesh {
+        var mesh = TriangleMesh()
+        func corner(_ radius: Double, _ n: Int, of count: Int) -> UInt32 {
+            let angle = 2 * Double.pi * Double(n % count) / Double(count)
+            return mesh.addVertex(Vector3f(Vector3d(radius * cos(angle), radius * sin(angle), z)))
+        }
+        func add(_ a: UInt32, _ b: UInt32, _ c: UInt32) {
+            if up { mesh.addTriangle(a, b, c) } else { mesh.addTriangle(a, c, b) }
+        }
+        // Twenty sectors of three outer and two inner sides.
+        for n in 0..<20 {
+            let o = (0...3).map { corner(outer, 3 * n + $0, of: 60) }
+            let i = (0...2).map { corner(inner, 2 * n + $0, of: 40) }
+            add(i[0], o[0], o[1])
+            add(i[0], o[1], i[1])
+            add(i[1], o[1], o[2])
+            add(i[1], o[2], i[2])
+            add(i[2], o[2], o[3])
+        }
+        return mesh
+    }
+
     @Test func aBowlIsClosedWhereItStands() throws {
         let errors = try Self.errors(FixtureMesh.named("bowl").mesh, clean: .filledBowl(), resolution: 128)
         #expect(errors.share <= Self.allowed, "\(errors)")
