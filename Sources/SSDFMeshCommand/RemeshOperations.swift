@@ -120,7 +120,8 @@ package struct RemeshOperations: ParsableArguments {
             most = max(most, 130 * triangles + 160 * max(made, triangles))
             triangles = max(made, 1)
         }
-        if target != nil { most = max(most, 240 * triangles) }
+        // An error takes samples and a tree of what is simplified; the other targets its vertices' way.
+        if target != nil { most = max(most, (error == nil ? 260 : 560) * triangles) }
         return Int(min(most, 1e15))
     }
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ssdf_triangle_bvh.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -32,6 +34,19 @@ struct ssdf_simplify_vertex {
     uint8_t unused;
 };
 
+// What holds collapses to a distance from the original: the original, and samples of it that are listed at faces.
+// Everything is in the coordinates of the block's vertices.
+struct ssdf_simplify_bound {
+    const struct ssdf_bvh *_Nonnull tree;  // the original
+    const float *_Nonnull samples;         // [sample_count, 3] of the original
+    uint32_t *_Nonnull face;               // [sample_count] in and out: a triangle of the block near each sample
+    uint32_t *_Nonnull next;               // [sample_count] scratch
+    uint32_t *_Nonnull first;              // [triangle_count] scratch
+    uint32_t sample_count;
+    float most;     // squared distance
+    float spacing;  // of samples on faces, which are looked for in the tree
+};
+
 struct ssdf_simplify_block {
     struct ssdf_simplify_vertex *_Nonnull vertices;  // [vertex_count]
     uint32_t *_Nonnull triangles;                    // [triangle_count, 3], block-local; survivors are moved to the front
@@ -42,11 +57,14 @@ struct ssdf_simplify_block {
     uint32_t least_triangles;  // no collapse starts with this many triangles or fewer
     float threshold;           // collapses cost at most this (weight · squared distance)
     float sharp_cosine;        // edges by angles of a greater cosine are flipped in the end where that costs little; 1: none
+    struct ssdf_simplify_bound *_Nullable bound;  // what collapses may not exceed; flips are not held to it
     float least_shape;         // a triangle may not fall below this shape (0 … 1, equilateral) unless it improves
-    // out: the highest cost paid, and how many collapses were refused by topology and by flipped or thin triangles
+    // out: the highest cost paid, and how many collapses were refused by topology, by flipped or thin triangles and by the
+    // bound
     float highest;
     uint32_t refused_topology;
     uint32_t refused_shape;
+    uint32_t refused_distance;
 };
 
 // Words of scratch memory for a block.
@@ -62,6 +80,9 @@ void ssdf_simplify_add_planes(
 // A vertex takes part when it is not locked; its triangles must all be in the block. Vertices whose neighbourhood is
 // not a disc or a half disc are locked here. Every collapse keeps the link condition, so that a 2-manifold stays one
 // with the same topology, and turns no triangle over.
+//
+// With a bound, no collapse takes a sample of the original farther from the faces around than that, nor a sample of one of
+// these faces from the original. Where the place of least cost fails, the ends of the edge are tried.
 //
 // With a sharp cosine below 1, edges are flipped where that makes the smallest angle of two triangles larger and moves the
 // surface about as little as the collapses have; triangles without area go so before anything else.

@@ -8,10 +8,10 @@ import SSDFCore
 ///
 /// - Parameter triangles: welded vertex numbers; changed in place.
 /// - Returns: the triangles removed or turned.
-/// - Complexity: O(n) a pass, as many passes as such triangles lie next to each other, at most 16.
+/// - Complexity: O(n) a pass, as many passes as such triangles lie in a chain, at most 256.
 func removeDegenerateFaces(_ triangles: inout [UInt32], positions mesh: TriangleMesh) -> Int {
     var handled = dropCollapsed(&triangles)
-    for _ in 0..<16 {
+    for _ in 0..<256 {
         let flat = (0..<triangles.count / 3).filter { longestEdgeOfFlat($0, triangles, mesh) != nil }
         guard !flat.isEmpty else { break }
         let twins = MeshEdges(triangles, vertexCount: mesh.vertexCount).twins(triangles)

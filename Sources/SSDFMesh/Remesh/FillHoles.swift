@@ -25,6 +25,8 @@ package struct FillHolesResult: Sendable {
     package var addedTriangles = 0
     /// Triangles that hung on no other: nothing can be enclosed with them.
     package var droppedTriangles = 0
+    /// Of the triangles added, those without area that were resolved into their neighbours.
+    package var flatTriangles = 0
     /// Holes left open because they have too many edges.
     package var skippedHoles = 0
 }
@@ -77,7 +79,24 @@ package func fillHoles(_ mesh: TriangleMesh, options: FillHolesOptions) -> FillH
             }
         }
     }
+    result.flatTriangles = resolveFlatFillings(&result.mesh, from: work.triangleCount)
     return result
+}
+
+/// A hole whose border lies in a line gets triangles without area: the faces beside them are cut where they meet instead.
+/// Where that would join what is apart they stay. Returns how many were resolved.
+private func resolveFlatFillings(_ mesh: inout TriangleMesh, from first: Int) -> Int {
+    guard (first..<mesh.triangleCount).contains(where: { mesh.areaVector($0).length == 0 }) else { return 0 }
+    func borders(_ triangles: [UInt32]) -> Int {
+        MeshEdges(triangles, vertexCount: mesh.vertexCount).twins(triangles).count { $0 < 0 }
+    }
+    var triangles = mesh.triangles
+    let resolved = removeDegenerateFaces(&triangles, positions: mesh)
+    let separation = separateNonManifold(TriangleMesh(positions: mesh.positions, triangles: triangles))
+    guard separation.separatedEdges == 0, separation.addedVertices == 0, borders(triangles) <= borders(mesh.triangles)
+    else { return 0 }
+    mesh.triangles = triangles
+    return resolved
 }
 
 /// Adds a triangle of places along a loop; a place of -1 is a vertex in the middle, the last one of the mesh.

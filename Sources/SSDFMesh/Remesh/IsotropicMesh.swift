@@ -130,6 +130,9 @@ struct IsotropicMesh: ~Copyable {
         }
     }
 
+    /// Whether each vertex lies on a crease or a border, or is fixed: not 0 where it is.
+    var isFixed: [UInt8] { Array(UnsafeBufferPointer(start: rank.pointer, count: Int(state.vertex_count))) }
+
     /// The mesh as it stands.
     var mesh: TriangleMesh {
         let corners = corner.pointer

@@ -44,6 +44,23 @@ package struct MeshDistance: Sendable, Equatable {
         var samples = 0
     }
 
+    /// Triangles that a thread takes at a time; fixed, so that sums do not depend on the number of threads.
+    private static let grain = 512
+
+    private static func areas(_ mesh: TriangleMesh, threads: Int) -> [Double] {
+        parallelMap((mesh.triangleCount + grain - 1) / grain, threads: threads) { part in
+            (part * grain..<min((part + 1) * grain, mesh.triangleCount)).reduce(0.0) {
+                $0 + mesh.areaVector($1).length / 2
+            }
+        }
+    }
+
+    /// How far apart samples of a mesh lie when it is compared with one of `count` triangles, in mesh units.
+    static func spacing(_ mesh: TriangleMesh, _ count: Int, threads: Int) -> Double {
+        let samples = max(20_000, 2 * max(mesh.triangleCount, count))
+        return (areas(mesh, threads: threads).reduce(0, +) / Double(samples)).squareRoot()
+    }
+
     private static func oneWay(
         from mesh: TriangleMesh, to tree: TriangleBVH, samples: Int, threads: Int
     ) -> (mean: Float, maximum: Float, samples: Int) {
@@ -51,22 +68,16 @@ package struct MeshDistance: Sendable, Equatable {
             // Nothing is infinitely far from something.
             return (mesh.triangleCount == tree.triangleCount ? (0, 0, 0) : (.infinity, .infinity, 0))
         }
-        let grain = 512
         let parts = (mesh.triangleCount + grain - 1) / grain
-        let areas = parallelMap(parts, threads: threads) { part in
-            (part * grain..<min((part + 1) * grain, mesh.triangleCount)).reduce(0.0) {
-                $0 + mesh.areaVector($1).length / 2
-            }
-        }
+        let areas = areas(mesh, threads: threads)
         let spacing = (areas.reduce(0, +) / Double(samples)).squareRoot()
         let results = parallelMap(parts, threads: threads) { part -> Part in
             var result = Part()
             var points: [Float] = []
             for t in part * grain..<min((part + 1) * grain, mesh.triangleCount) {
                 let area = mesh.areaVector(t).length / 2
-                let divisions = spacing > 0 ? Int(min(64, max(1, ((2 * area).squareRoot() / spacing).rounded(.up)))) : 1
                 points.removeAll(keepingCapacity: true)
-                let inner = appendSamples(of: mesh, t, divisions: divisions, to: &points)
+                let inner = appendSamples(of: mesh, t, spacing: spacing, to: &points)
                 var sum = 0.0
                 var index = 0
                 tree.visitClosestPoints(to: points) { place in
@@ -89,10 +100,11 @@ package struct MeshDistance: Sendable, Equatable {
         )
     }
 
-    /// The centres of `divisions`² equal parts of a triangle, then its corners. Returns how many centres.
-    private static func appendSamples(
-        of mesh: TriangleMesh, _ t: Int, divisions: Int, to points: inout [Float]
-    ) -> Int {
+    /// The centres of equal parts of a triangle, about `spacing` apart, then its corners. Returns how many centres.
+    @discardableResult
+    static func appendSamples(of mesh: TriangleMesh, _ t: Int, spacing: Double, to points: inout [Float]) -> Int {
+        let area = mesh.areaVector(t).length / 2
+        let divisions = spacing > 0 ? Int(min(64, max(1, ((2 * area).squareRoot() / spacing).rounded(.up)))) : 1
         let (ia, ib, ic) = mesh.corners(t)
         let (a, b, c) = (mesh.position(ia), mesh.position(ib), mesh.position(ic))
         let (e, f) = (b - a, c - a)

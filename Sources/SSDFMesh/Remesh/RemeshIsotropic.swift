@@ -21,7 +21,8 @@ package struct IsotropicOptions: Sendable {
 /// Each round splits edges longer than 4/3 of the length, collapses those shorter than 4/5, flips edges toward valence
 /// six, moves vertices toward the middle of their neighbours within their tangent plane, and puts them back on the input.
 /// The last rounds flip for the sake of angles instead. Vertices on creases and borders move along them, their ends,
-/// bends and branchings not at all. Creases shorter than five edge lengths that end freely are smoothed over.
+/// bends and branchings not at all. Creases shorter than five edge lengths that end freely are smoothed over. In the end,
+/// where the input is finer than the result, free vertices leave it for where the triangles fit it best (`RefitMesh`).
 ///
 /// Topology stays; where the mesh is no manifold it is cut first, as `separateNonManifold` does. The result carries no
 /// vertex normals. Connectivity changes on one thread, projections run on all: the result does not depend on threads.
@@ -53,8 +54,56 @@ package func remeshIsotropic(_ mesh: TriangleMesh, options: IsotropicOptions) th
         work.relax(threads: options.threads)
         work.project(to: surface, creases: creases, threads: options.threads)
     }
-    return work.mesh
+    return fitted(work.mesh, isFixed: work.isFixed, to: mesh, threads: options.threads)
 }
+
+/// Of a triangle with angles of 26°, 77° and 77°: fitting makes none worse than this.
+private let fittedShape: Float = 0.69
+
+/// As hard to move along the surface as this share of across it, so that edges stay even.
+private let fittedSoftness: Float = 0.3
+
+/// Vertices on the surface put the middle of every triangle inside of its bends. Where the input has points enough to say
+/// so, vertices move a little off it, to where the triangles between them fit it best.
+private func fitted(_ mesh: TriangleMesh, isFixed: [UInt8], to input: TriangleMesh, threads: Int) -> TriangleMesh {
+    let sampleCount = input.vertexCount + input.triangleCount
+    guard sampleCount >= 2 * mesh.vertexCount, mesh.triangleCount > 0, sampleCount < Int(UInt32.max) else {
+        return mesh
+    }
+    let samples = verticesAndCentroids(of: input)
+    let homes = Buffer<UInt32>(uninitialized: sampleCount)
+    let found = Unchecked(homes.pointer)
+    TriangleBVH(mesh, threads: threads).forEachClosestPoint(to: samples.pointer, count: sampleCount, threads: threads) {
+        guard let place = $1 else { return found.value[$0] = .max }
+        let w = place.weights
+        let corner = w.x >= w.y ? (w.x >= w.z ? 0 : 2) : (w.y >= w.z ? 1 : 2)
+        found.value[$0] = mesh.triangles[3 * place.triangle + corner]
+    }
+    let refit = RefitMesh(
+        points: Buffer(input.positions), faces: input.triangles, homes: homes, positions: Buffer(mesh.positions),
+        triangles: Buffer(mesh.triangles), fixed: Buffer(isFixed), threads: threads)
+    refit.fit(leastShape: fittedShape, softness: fittedSoftness)
+    let before = TriangleQuality(mesh)
+    let fitted = refit.positions.array
+    // Where bends are narrow beside the edges, fitting would make these uneven: then only a part of the way is gone.
+    for share in [Float(1), 0.5, 0.25] {
+        let moved = TriangleMesh(
+            positions: [Float](filling: fitted.count) { out in
+                for i in out.indices { out[i] = mesh.positions[i] + share * (fitted[i] - mesh.positions[i]) }
+            }, triangles: mesh.triangles)
+        let after = TriangleQuality(moved)
+        if after.edgeVariation <= max(fittedVariation, 1.05 * before.edgeVariation),
+            after.minimumAngle >= min(fittedAngle, before.minimumAngle)
+        {
+            return moved
+        }
+    }
+    return mesh
+}
+
+/// What fitting may make of even edges, and of the smallest angle in degrees.
+private let fittedVariation: Float = 0.12
+private let fittedAngle: Float = 26
 
 /// About how many triangles come of a mesh: its area's worth of equilateral ones, and as many as splitting all its edges
 /// makes, for triangles may be long and have no area.

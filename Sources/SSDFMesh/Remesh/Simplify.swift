@@ -7,7 +7,8 @@ package enum SimplifyTarget: Sendable, Equatable {
     case faces(Int)
     /// To this share of the input's triangles, 0 … 1.
     case ratio(Double)
-    /// As far as no point of either surface is farther than this from the other, in the mesh's units.
+    /// As far as no point of either surface is farther than this from the other, in the mesh's units: until every collapse
+    /// that is left would exceed it.
     case error(Float)
 }
 
@@ -17,6 +18,8 @@ package struct SimplifyOptions: Sendable {
     package var target: SimplifyTarget
     /// Collapses may not leave a triangle of worse shape than this unless it improves: 0 … 1, 1 is equilateral.
     package var leastShape: Float = 0.12
+    /// Whether vertices are moved in the end to where they fit the original best.
+    package var refits = true
     /// To work on; the result does not depend on it.
     package var threads = 1
 
@@ -45,9 +48,10 @@ package struct SimplifyResult: Sendable {
 /// The mesh is cut into blocks of 4096 vertices along a space-filling curve. Each is simplified alone, in the cache, up to
 /// a common cost, with the vertices at its border fixed; then new blocks are cut elsewhere, at a higher cost. The last
 /// fifth is done in one block, in order of cost over the whole mesh. Blocks depend on the mesh alone, so the result is the
-/// same on any number of threads.
+/// same on any number of threads. In the end the vertices that are left move to where they fit the original best
+/// (`RefitMesh`), which takes a quarter off the mean error.
 ///
-/// - Complexity: O(n), about 0.7 µs a triangle on one thread; 100 bytes a triangle.
+/// - Complexity: O(n), about 0.7 µs a triangle on one thread; 140 bytes a triangle.
 ///
 /// Sources: Garland, Heckbert, "Surface Simplification Using Quadric Error Metrics", 1997; the kernel names its own.
 package func simplify(_ mesh: TriangleMesh, options: SimplifyOptions) throws(Failure) -> SimplifyResult {
@@ -76,6 +80,7 @@ private func simplify(_ mesh: TriangleMesh, to faces: Int, _ options: SimplifyOp
     }
     var state = SimplifyState(mesh, threads: options.threads)
     state.reduce(to: faces, leastShape: options.leastShape)
+    if options.refits { state.refit(to: mesh, leastShape: fittedShape) }
     var result = SimplifyResult(mesh: state.mesh(), askedFaces: faces)
     if state.triangleCount > faces + 1 {
         result.stoppedBy =
@@ -85,26 +90,49 @@ private func simplify(_ mesh: TriangleMesh, to faces: Int, _ options: SimplifyOp
     return result
 }
 
-/// The count of triangles is searched for, since only the finished surface can be measured.
+/// Of a triangle with an angle of about 10°: fitting makes none thinner.
+private let fittedShape: Float = 0.3
+
+/// The count of triangles is searched for, since only the finished surface can be measured; from the best, collapses go on
+/// one by one, each held to the error.
 private func simplify(_ mesh: TriangleMesh, within error: Float, _ options: SimplifyOptions) -> SimplifyResult {
     let input = TriangleBVH(mesh, threads: options.threads)
     var best = SimplifyResult(
         mesh: TriangleMesh(positions: mesh.positions, triangles: mesh.triangles), measuredError: 0)
     var low = 4.0
     var high = Double(mesh.triangleCount)
-    for _ in 0..<10 where high > low * 1.04 {
+    var target = mesh.triangleCount
+    for _ in 0..<8 where high > low * 1.1 {
         let middle = (low * high).squareRoot()
-        let tried = simplify(mesh, to: Int(middle), options)
-        let distance = MeshDistance(mesh, input, tried.mesh, threads: options.threads)
+        var tried = SimplifyState(mesh, threads: options.threads)
+        tried.reduce(to: Int(middle), leastShape: options.leastShape)
+        let surface = tried.mesh()
+        let distance = MeshDistance(mesh, input, surface, threads: options.threads)
         if distance.hausdorff <= error {
-            high = min(middle, Double(tried.mesh.triangleCount))
-            best.mesh = tried.mesh
-            best.measuredError = distance.hausdorff
+            high = min(middle, Double(surface.triangleCount))
+            target = Int(middle)
+            best = SimplifyResult(mesh: surface, measuredError: distance.hausdorff)
             // Topology has stopped it: fewer will not come.
-            if tried.stoppedBy != nil { break }
+            if Double(surface.triangleCount) > middle + 1 { break }
         } else {
             low = middle
         }
+    }
+    // Samples between those that collapses are held to may come to lie farther away: then a little less is allowed.
+    var allowed = error
+    for _ in 0..<4 {
+        var state = SimplifyState(mesh, threads: options.threads)
+        state.reduce(to: target, leastShape: options.leastShape)
+        state.reduce(within: allowed, of: mesh, leastShape: options.leastShape)
+        let surface = state.mesh()
+        let distance = MeshDistance(mesh, input, surface, threads: options.threads)
+        if distance.hausdorff <= error {
+            if surface.triangleCount < best.mesh.triangleCount {
+                best = SimplifyResult(mesh: surface, measuredError: distance.hausdorff)
+            }
+            break
+        }
+        allowed *= 0.98 * error / distance.hausdorff
     }
     return best
 }

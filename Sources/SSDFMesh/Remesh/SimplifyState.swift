@@ -9,17 +9,19 @@ struct SimplifyState: ~Copyable {
     /// Of 20°: edges by smaller angles are flipped in the end where that costs little.
     private static let sharpCosine: Float = 0.94
 
-    private var vertices: Buffer<ssdf_simplify_vertex>
+    private(set) var vertices: Buffer<ssdf_simplify_vertex>
     /// Where the next order is made: fresh pages cost as much as the sorting.
     private var spareVertices: Buffer<ssdf_simplify_vertex>
     private var spareTriangles: Buffer<UInt32>
-    private var vertexCount: Int
-    private var triangles: Buffer<UInt32>
+    private(set) var vertexCount: Int
+    private(set) var triangles: Buffer<UInt32>
     private(set) var triangleCount: Int
-    private let threads: Int
+    let threads: Int
     /// A power of two, so that scaling rounds nothing.
-    private let scale: Float
+    let scale: Float
     private var hasQuadrics = false
+    /// For every round, what became of each vertex: its number after the round, or `UInt32.max`.
+    private(set) var successors: [[UInt32]] = []
 
     /// Of the last round: edges that topology kept, edges that a flipped triangle kept, vertices that are not manifold.
     private(set) var refusedTopology = 0
@@ -102,8 +104,10 @@ struct SimplifyState: ~Copyable {
     /// - Parameters:
     ///   - cap: the largest share of its triangles that a block may lose.
     ///   - target: for a single block, the triangles to stop at.
-    private mutating func round(
-        blockSize: Int, shift: Float, threshold: Float, cap: Double, target: Int, leastShape: Float
+    ///   - bound: for a single block, the distance that collapses are held to.
+    mutating func round(
+        blockSize: Int, shift: Float, threshold: Float, cap: Double, target: Int, leastShape: Float,
+        bound: UnsafeMutablePointer<ssdf_simplify_bound>? = nil
     ) {
         let blocks = blockSize >= vertexCount ? 1 : (vertexCount + blockSize - 1) / blockSize
         let size = blocks == 1 ? vertexCount : blockSize
@@ -122,6 +126,7 @@ struct SimplifyState: ~Copyable {
         let total = vertexCount
         let kept = Buffer<Int>(zeros: blocks)
         let refusals = Buffer<(Int, Int)>(zeros: blocks)
+        let limit = Unchecked(bound)
         let keptCounts = Unchecked(kept.pointer)
         let refusedCounts = Unchecked(refusals.pointer)
         let needsQuadrics = !hasQuadrics
@@ -144,8 +149,8 @@ struct SimplifyState: ~Copyable {
                     triangle_count: UInt32(count),
                     least_triangles: blocks == 1 ? UInt32(target) : UInt32(Double(count) * (1 - cap)),
                     threshold: threshold,
-                    sharp_cosine: blocks == 1 ? Self.sharpCosine : 1, least_shape: leastShape, highest: 0,
-                    refused_topology: 0, refused_shape: 0)
+                    sharp_cosine: blocks == 1 && limit.value == nil ? Self.sharpCosine : 1, bound: limit.value,
+                    least_shape: leastShape, highest: 0, refused_topology: 0, refused_shape: 0, refused_distance: 0)
                 ssdf_simplify_block(&block)
                 keptCounts.value[index] = Int(block.triangle_count)
                 refusedCounts.value[index] = (Int(block.refused_topology), Int(block.refused_shape))
@@ -153,7 +158,7 @@ struct SimplifyState: ~Copyable {
         }
         refusedTopology = (0..<blocks).reduce(0) { $0 + refusals.pointer[$1].0 }
         refusedShape = (0..<blocks).reduce(0) { $0 + refusals.pointer[$1].1 }
-        join(starts: starts, kept: kept, parents: parents, blocks: blocks, size: size)
+        join(starts: starts, kept: kept, ranks: ranks, parents: parents, blocks: blocks, size: size)
     }
 
     /// Sorts the vertices along a space-filling curve; returns where each went.
@@ -254,20 +259,32 @@ struct SimplifyState: ~Copyable {
 
     /// Drops what has gone and numbers anew what is left.
     private mutating func join(
-        starts: [Int], kept: borrowing Buffer<Int>, parents: borrowing Buffer<UInt32>, blocks: Int, size: Int
+        starts: [Int], kept: borrowing Buffer<Int>, ranks: borrowing Buffer<UInt32>, parents: borrowing Buffer<UInt32>,
+        blocks: Int, size: Int
     ) {
         let removed = UInt8(SSDF_VERTEX_REMOVED.rawValue)
         let locked = UInt8(SSDF_VERTEX_LOCKED.rawValue)
         let numbers = Buffer<UInt32>(uninitialized: vertexCount)
         var next = 0
         lockedVertices = 0
-        for v in 0..<vertexCount
-        where vertices.pointer[v].flags & removed == 0 && vertices.pointer[v].valence > 0 {
+        for v in 0..<vertexCount {
+            guard vertices.pointer[v].flags & removed == 0, vertices.pointer[v].valence > 0 else {
+                numbers.pointer[v] = .max
+                continue
+            }
             if vertices.pointer[v].flags & locked != 0 { lockedVertices += 1 }
             vertices.pointer[next] = vertices.pointer[v]
             numbers.pointer[v] = UInt32(next)
             next += 1
         }
+        successors.append(
+            [UInt32](filling: vertexCount) { out in
+                for v in 0..<out.count {
+                    let place = ranks.count > 0 ? Int(ranks.pointer[v]) : v
+                    let base = blocks == 1 ? 0 : place / size * size
+                    out[v] = numbers.pointer[base + Int(parents.pointer[place])]
+                }
+            })
         vertexCount = next
         var write = 0
         for block in 0...blocks {

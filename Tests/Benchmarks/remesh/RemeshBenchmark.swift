@@ -69,6 +69,8 @@ struct RemeshBenchmark {
             JSONValue.Member("triangles", .integer(output.triangleCount)),
             JSONValue.Member("mean", .number(Double(distance.mean) / unit)),
             JSONValue.Member("hausdorff", .number(Double(distance.hausdorff) / unit)),
+            JSONValue.Member("hausdorffForward", .number(Double(distance.maximumForward) / unit)),
+            JSONValue.Member("hausdorffBackward", .number(Double(distance.maximumBackward) / unit)),
             JSONValue.Member("minimumAngle", number(quality.minimumAngle)),
             JSONValue.Member("below10", .number(quality.shareBelow10)),
             JSONValue.Member("edgeVariation", number(quality.edgeVariation)),

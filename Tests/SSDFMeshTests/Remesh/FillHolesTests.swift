@@ -84,4 +84,17 @@ import Testing
         let report = MeshReport(result.mesh, threads: 1)
         #expect(report.isManifold && report.boundaryEdges == 0)
     }
+
+    /// T-junctions leave holes without area: filled, nothing without area stays.
+    @Test func closesHolesWithoutAreaByTheirNeighbours() throws {
+        // A tetrahedron one edge of which is cut on one side only.
+        let mesh = TriangleMesh(
+            positions: [0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 0, 0],
+            triangles: [0, 2, 1, 0, 4, 3, 4, 1, 3, 0, 3, 2, 1, 2, 3])
+        let result = fillHoles(mesh, options: FillHolesOptions())
+        let report = MeshReport(result.mesh, threads: 1)
+        #expect(result.filledHoles == 1 && result.flatTriangles == 1)
+        #expect(report.isClosedOrientedManifold && report.degenerateTriangles == 0)
+        #expect(abs(report.volume - 8 / 6.0) < 1e-6)
+    }
 }

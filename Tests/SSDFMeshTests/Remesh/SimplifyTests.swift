@@ -73,6 +73,41 @@ import Testing
         #expect(MeshDistance(mesh, result.mesh).hausdorff <= 0.004)
     }
 
+    /// A search over the count alone stopped at the first count whose one worst collapse was too much: at 1,412 here.
+    @Test func errorTargetGoesOnPastASingleBadCollapse() throws {
+        let mesh = FixtureMesh.named("knot").mesh
+        let result = try reduced(mesh, .error(0.02))
+        #expect(result.mesh.triangleCount < 800)
+        #expect(MeshDistance(mesh, result.mesh).hausdorff <= 0.02)
+        let (before, after) = (EdgeCensus(mesh), EdgeCensus(result.mesh))
+        #expect(after.boundary == 0 && after.nonManifold == 0)
+        #expect(
+            after.eulerCharacteristic(faces: result.mesh.triangleCount)
+                == before.eulerCharacteristic(faces: mesh.triangleCount))
+        #expect(try reduced(mesh, .error(0.02), threads: 5).mesh == result.mesh)
+    }
+
+    @Test func largerErrorsLeaveFewerTriangles() throws {
+        let mesh = FixtureMesh.named("gear").mesh
+        func count(_ error: Float) throws -> Int { try reduced(mesh, .error(error)).mesh.triangleCount }
+        #expect(try count(0.064) < count(0.001))
+    }
+
+    /// Fitting moves vertices alone, and lowers the mean without raising the largest distance.
+    @Test(arguments: ["icosphere", "torus", "knot", "scan", "gear", "machined-part"])
+    func fittingBringsSurfacesNearer(_ name: String) throws {
+        let mesh = FixtureMesh.named(name).mesh
+        var options = SimplifyOptions(target: .ratio(0.2))
+        options.threads = 2
+        let fitted = try simplify(mesh, options: options).mesh
+        options.refits = false
+        let plain = try simplify(mesh, options: options).mesh
+        #expect(fitted.triangles == plain.triangles)
+        let (after, before) = (MeshDistance(mesh, fitted), MeshDistance(mesh, plain))
+        #expect(after.mean <= before.mean && after.hausdorff <= before.hausdorff)
+        if ["icosphere", "scan"].contains(name) { #expect(after.mean < 0.9 * before.mean) }
+    }
+
     @Test func facesWithoutAreaGo() throws {
         // Three vertices of a fine sphere at one place, as extraction at a grid point makes them.
         var mesh = TriangleMesh.icosphere(radius: 1, frequency: 16)

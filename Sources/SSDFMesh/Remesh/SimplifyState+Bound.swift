@@ -1,0 +1,59 @@
+import CSSDFKernels
+import SSDFCore
+
+extension SimplifyState {
+    /// Goes on until no collapse is left that would keep the surfaces within `error` of each other, in the mesh's units.
+    ///
+    /// Every vertex and every face's centroid of the original is listed at a triangle near it. A collapse must leave all that
+    /// are listed around it near one of its triangles, and samples of these near the original.
+    /// - Parameters:
+    ///   - original: the mesh that the state was made of.
+    ///   - leastShape: kept to as long as that lets anything go, then given up.
+    /// - Complexity: O(n log n) and, for each collapse that is tried, the samples around it; 60 bytes a triangle more.
+    mutating func reduce(within error: Float, of original: TriangleMesh, leastShape: Float) {
+        guard triangleCount > 0, error > 0, original.vertexCount + original.triangleCount < Int(UInt32.max) else {
+            return
+        }
+        let scaled = TriangleMesh(positions: original.positions.map { $0 * scale }, triangles: original.triangles)
+        let tree = TriangleBVH(scaled, threads: threads)
+        let samples = verticesAndCentroids(of: scaled)
+        let sampleCount = samples.count / 3
+        let faces = nearestFaces(to: samples)
+        let next = Buffer<UInt32>(uninitialized: sampleCount)
+        let first = Buffer<UInt32>(uninitialized: triangleCount)
+        let spacing = Float(MeshDistance.spacing(scaled, triangleCount, threads: threads))
+        tree.withTree { tree in
+            var bound = ssdf_simplify_bound(
+                tree: tree, samples: samples.pointer, face: faces.pointer, next: next.pointer, first: first.pointer,
+                sample_count: UInt32(sampleCount), most: (error * scale) * (error * scale), spacing: spacing)
+            var shape = leastShape
+            while true {
+                let before = triangleCount
+                round(
+                    blockSize: .max, shift: 0, threshold: 1e30, cap: 1, target: 0, leastShape: shape, bound: &bound)
+                guard triangleCount == before else { continue }
+                guard shape > 0 else { break }
+                shape = 0
+            }
+        }
+    }
+
+    /// The triangle of the mesh as it stands that is nearest to each of points `[n, 3]`, scaled as the state's vertices.
+    private func nearestFaces(to points: borrowing Buffer<Float>) -> Buffer<UInt32> {
+        let faces = Buffer<UInt32>(zeros: points.count / 3)
+        let positions = [Float](filling: 3 * vertexCount) { out in
+            for v in 0..<vertexCount {
+                let p = vertices.pointer[v].position
+                (out[3 * v], out[3 * v + 1], out[3 * v + 2]) = (p.0, p.1, p.2)
+            }
+        }
+        let mesh = TriangleMesh(
+            positions: positions,
+            triangles: Array(UnsafeBufferPointer(start: triangles.pointer, count: 3 * triangleCount)))
+        let found = Unchecked(faces.pointer)
+        TriangleBVH(mesh, threads: threads).forEachClosestPoint(
+            to: points.pointer, count: points.count / 3, threads: threads
+        ) { found.value[$0] = UInt32($1?.triangle ?? 0) }
+        return faces
+    }
+}
