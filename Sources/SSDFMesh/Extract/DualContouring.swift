@@ -74,7 +74,9 @@ private func contourVertices(
             }
             if !found.isEmpty { features.withLock { $0 += found } }
         }
-        for (vertex, point) in FeaturePoint.moves(features.withLock { $0 }, surface, dual, cellVertex: cellVertex) {
+        for (vertex, point) in FeaturePoint.moves(
+            features.withLock { $0 }, margin: margin, surface, dual, cellVertex: cellVertex)
+        {
             place(vertex, point)
         }
     }

@@ -41,9 +41,10 @@ struct FeaturePoint {
         way = offset.lengthSquared
     }
 
-    /// Which vertices move where. The same for any order of the features.
+    /// Which vertices move where, as far inside the cell as vertices are held, so that no two share a place. The same for
+    /// any order of the features.
     static func moves(
-        _ features: [FeaturePoint], _ surface: borrowing BrickSurface, _ dual: borrowing DualSurface,
+        _ features: [FeaturePoint], margin: Double, _ surface: borrowing BrickSurface, _ dual: borrowing DualSurface,
         cellVertex: borrowing Buffer<UInt32>
     ) -> [(vertex: Int, point: Vector3d)] {
         // The best of each cell: corners before edges, its own before others', the near before the far.
@@ -57,14 +58,19 @@ struct FeaturePoint {
         var outside: [Int: Vector3d] = [:]
         for feature in best.values where !feature.isOwn {
             if surface.isEmpty(feature.cell) {
-                outside[feature.vertex] = feature.point
+                outside[feature.vertex] = feature.secluded(by: margin)
             } else if feature.rank == 3, let index = surface.index(ofCrossed: feature.cell),
                 SurfacePieces.shared.counts[Int(dual.kinds.pointer[index])] == 1
             {
-                inside[Int(cellVertex.pointer[index])] = feature.point
+                inside[Int(cellVertex.pointer[index])] = feature.secluded(by: margin)
             }
         }
         return outside.merging(inside) { $1 }.map { ($0.key, $0.value) }
+    }
+
+    private func secluded(by margin: Double) -> Vector3d {
+        let low = Vector3d(Double(cell.x), Double(cell.y), Double(cell.z)) + Vector3d(repeating: margin)
+        return point.clamped(lowerBound: low, upperBound: low + Vector3d(repeating: 1 - 2 * margin))
     }
 
     private func isBetter(than other: FeaturePoint) -> Bool {
