@@ -12,12 +12,14 @@ import SSDFCore
 /// The result does not depend on the number of threads.
 /// - Complexity: O(samples) a step, about 25 ns each on one thread.
 struct RefitMesh: ~Copyable {
-    /// Steps after which an extracted surface's mean error has come to within 3% of where it ends.
-    private static let steps = 3
+    /// Steps after which an extracted surface's mean error falls by 1 to 2% a step.
+    private static let steps = 2
     /// Of the farthest sample, the share from which on samples weigh more and vertices are brought back.
     private static let tolerance: Float = 0.6
     /// Rounds of laying back what has become worse; each goes an edge farther where the last was not enough.
     private static let undoings = 6
+    /// Of the vertices, the share that the largest distance before fitting is looked for at.
+    private static let boundShare = 0.001
     /// Vertices a thread takes at a time; fixed, so that sums do not depend on the number of threads.
     private static let tile = 1024
 
@@ -71,7 +73,9 @@ struct RefitMesh: ~Copyable {
                 guard distances.count > 0, distances.squares > 0 else { return }
                 ssdf_refit_list_samples(&kernel)
                 distances = match(kernel, tolerated: tolerated, searched: searched(distances))
-                if step == 0 { bound = RefitRegion(self, farthest: farthest).measure(self, into: farthest) }
+                if step == 0 {
+                    bound = RefitRegion(self, farthest: farthest, share: Self.boundShare).measure(self, into: farthest)
+                }
                 tolerated = Self.tolerance * Self.tolerance * min(bound, distances.largest)
                 limits.height = tolerated.squareRoot()
                 ssdf_refit_solve(&kernel, &limits, scratch.pointer)

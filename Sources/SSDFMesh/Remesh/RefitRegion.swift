@@ -7,7 +7,7 @@ import SSDFCore
 /// `MeshDistance`.
 struct RefitRegion {
     /// Of the mesh's vertices, the share that is looked at, and the least number.
-    private static let share = 0.005
+    static let share = 0.005
     private static let least = 64
 
     /// Faces of the original whose home is one of the farthest vertices or next to one.
@@ -16,9 +16,13 @@ struct RefitRegion {
     private let surroundings: TriangleBVH
     /// Faces of the fitted mesh at these vertices.
     private let faces: [Int]
+    /// Those and the faces an edge or two around them.
+    private let context: [Int]
 
-    /// - Parameter farthest: `[vertices]` how far samples lie at each vertex, squared.
-    init(_ mesh: borrowing RefitMesh, farthest: borrowing Buffer<Float>) {
+    /// - Parameters:
+    ///   - farthest: `[vertices]` how far samples lie at each vertex, squared.
+    ///   - share: of the vertices; the largest distance is found with few.
+    init(_ mesh: borrowing RefitMesh, farthest: borrowing Buffer<Float>, share: Double = share) {
         let vertexCount = mesh.positions.count / 3
         let corners = mesh.triangles.pointer
         let cornerCount = mesh.triangles.count
@@ -26,7 +30,7 @@ struct RefitRegion {
         let order = (0..<vertexCount).sorted { (distances[$0], $0) > (distances[$1], $1) }
         /// In how many steps along edges one of the chosen is reached, from four: 4 at one itself, 0 far away.
         var nearness = [UInt8](repeating: 0, count: vertexCount)
-        for v in order.prefix(max(Self.least, Int(Self.share * Double(vertexCount)))) { nearness[v] = 4 }
+        for v in order.prefix(max(Self.least, Int(share * Double(vertexCount)))) { nearness[v] = 4 }
         for level in [UInt8(4), 3, 2] {
             for t in stride(from: 0, to: cornerCount, by: 3) {
                 let isNear = (0..<3).contains { nearness[Int(corners[t + $0])] == level }
@@ -38,6 +42,9 @@ struct RefitRegion {
         }
         faces = (0..<cornerCount / 3).filter { t in
             (0..<3).contains { nearness[Int(corners[3 * t + $0])] >= 3 }
+        }
+        context = (0..<cornerCount / 3).filter { t in
+            (0..<3).contains { nearness[Int(corners[3 * t + $0])] >= 1 }
         }
         let pointCount = mesh.points.count / 3
         var near: [UInt32] = []
@@ -75,7 +82,10 @@ struct RefitRegion {
     func measure(_ mesh: borrowing RefitMesh, into distances: borrowing Buffer<Float>) -> Float {
         let fitted = TriangleMesh(positions: mesh.positions.array, triangles: mesh.triangles.array)
         let spacing = MeshDistance.spacing(fitted, mesh.faces.count / 3, threads: mesh.threads)
-        let tree = TriangleBVH(fitted, threads: mesh.threads)
+        // A nearer face farther away would be missed: distances may come out too large, never too small.
+        let around = context.flatMap { fitted.triangles[3 * $0..<3 * $0 + 3] }
+        let tree = TriangleBVH(
+            TriangleMesh(positions: fitted.positions, triangles: around), threads: mesh.threads)
         let grain = 256
         let forward = parallelMap((originals.triangleCount + grain - 1) / grain, threads: mesh.threads) { part in
             var found: [(Int, Float)] = []
@@ -83,7 +93,7 @@ struct RefitRegion {
             for t in part * grain..<min((part + 1) * grain, originals.triangleCount) {
                 points.removeAll(keepingCapacity: true)
                 MeshDistance.appendSamples(of: originals, t, spacing: spacing, to: &points)
-                tree.visitClosestPoints(to: points) { found.append(($0.triangle, $0.distanceSquared)) }
+                tree.visitClosestPoints(to: points) { found.append((context[$0.triangle], $0.distanceSquared)) }
             }
             return found
         }
