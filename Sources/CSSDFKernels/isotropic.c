@@ -5,8 +5,8 @@
 #include "ssdf_isotropic.h"
 
 #include <math.h>
+#include "vector3.h"
 
-#define INLINE static inline __attribute__((always_inline))
 #define NONE UINT32_MAX
 
 typedef struct ssdf_isotropic mesh;
@@ -17,18 +17,6 @@ INLINE uint32_t previous_of(uint32_t h) { return (h & 3) == 0 ? h + 2 : h - 1; }
 INLINE float *at(const mesh *m, uint32_t v) { return m->positions + 3 * (size_t)v; }
 INLINE uint32_t end_of(const mesh *m, uint32_t h) { return m->corner[next_of(h)]; }
 INLINE int is_border(const mesh *m, uint32_t v) { return m->twin[m->outgoing[v]] == NONE; }
-
-INLINE float dot(const float *a, const float *b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
-
-INLINE void subtract(const float *a, const float *b, float *out) {
-    for (int x = 0; x < 3; x++) out[x] = a[x] - b[x];
-}
-
-INLINE void cross(const float *a, const float *b, float *out) {
-    out[0] = a[1] * b[2] - a[2] * b[1];
-    out[1] = a[2] * b[0] - a[0] * b[2];
-    out[2] = a[0] * b[1] - a[1] * b[0];
-}
 
 INLINE float distance_squared(const float *a, const float *b) {
     float d[3];

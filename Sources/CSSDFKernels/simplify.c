@@ -9,8 +9,8 @@
 
 #include <math.h>
 #include <string.h>
+#include "vector3.h"
 
-#define INLINE static inline __attribute__((always_inline))
 
 typedef struct ssdf_simplify_vertex vertex;
 
@@ -37,18 +37,6 @@ struct mesh {
 
 size_t ssdf_simplify_scratch(uint32_t vertex_count, uint32_t triangle_count) {
     return 16 * (size_t)triangle_count + vertex_count + 16;
-}
-
-INLINE float dot(const float *a, const float *b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
-
-INLINE void subtract(const float *a, const float *b, float *out) {
-    for (int x = 0; x < 3; x++) out[x] = a[x] - b[x];
-}
-
-INLINE void cross(const float *a, const float *b, float *out) {
-    out[0] = a[1] * b[2] - a[2] * b[1];
-    out[1] = a[2] * b[0] - a[0] * b[2];
-    out[2] = a[0] * b[1] - a[1] * b[0];
 }
 
 INLINE void multiply(const float *a, const float *v, float *out) {
