@@ -224,7 +224,8 @@ private func statementFailure(
             var end = start + 1
             while end < range.upperBound, !isStatementEnd(end - 1, in: bytes) { end += 1 }
             let statement = scratch.parse(start..<end, of: bytes)
-            let place = linePlace(start + Int(statement.error_offset), in: bytes)
+            // Finding a line takes the whole text up to it: once, for the statement that is wrong.
+            var place: String { linePlace(start + Int(statement.error_offset), in: bytes) }
             if statement.error != SSDF_OBJ_OK {
                 return errorFailure(statement, at: start + Int(statement.error_offset), in: bytes)
             }

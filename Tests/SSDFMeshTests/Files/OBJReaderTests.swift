@@ -95,4 +95,10 @@ import Testing
             cut.withUnsafeBytes { bytes in _ = try? parseMesh(bytes, formatHint: "obj", threads: 1) }
         }
     }
+
+    /// An index that no vertex has, at the end of a file of a million lines: what is wrong is found in one pass.
+    @Test(.timeLimit(.minutes(1))) func findsWhatIsWrongAtTheEndOfALongFile() {
+        let text = String(repeating: "v 0 0 0\n", count: 300_000) + String(repeating: "f 1 2 3\n", count: 700_000)
+        #expect(message(text + "f 1 2 300001\n").contains("line 1000001: vertex index 300001, expected 1 to 300000"))
+    }
 }
