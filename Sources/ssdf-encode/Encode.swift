@@ -39,6 +39,8 @@ struct Encode: Tool {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        // Every layer takes what the one before gave back.
+        keepMemory()
         let session = try common.session(tool: Self.toolName)
         try checkInput(input)
         let directory = try ModelSearch.standard.open(model.model)
