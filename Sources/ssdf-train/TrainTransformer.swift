@@ -39,7 +39,8 @@ struct TrainTransformer: ParsableCommand {
             return switch stage {
             case .dense:
                 try DenseTransformerTrainer(
-                    file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction,
+                    file, folder: training.output, data: setup.data, cache: cache, threads: setup.threads,
+                    reduction: setup.reduction,
                     memory: setup.memory, device: plugin)
             case .sparse:
                 try SparseTransformerTrainer(
