@@ -190,7 +190,10 @@ let package = Package(
             ]),
         tests(
             "SSDFTrainingTests",
-            ["SSDFTraining", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels", "FixtureMeshes"]),
+            [
+                "SSDFTraining", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels", "FixtureMeshes",
+                "RandomModels",
+            ]),
         tests(
             "SSDFNeuralTests",
             [

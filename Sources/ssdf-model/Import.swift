@@ -60,6 +60,7 @@ struct Import: ParsableCommand {
         options.allowsMissing = allowMissing
         let work = try session.stage("read") { try ModelImport(folder: folder, options: options) }
         for note in work.notes { session.warn(note) }
+        try session.foresee("importing", work.memory, file: folder)
         let names = work.files.map(\.name) + [ReleasedModel.configurationName, ModelDirectory.checksumsName]
         let paths = [output] + names.map { "\(output)/\($0)" }
         let isNew = try prepareFolder()

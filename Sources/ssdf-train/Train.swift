@@ -14,4 +14,9 @@ struct Train: Tool {
 
     /// Of the processes that `mpirun` started, the first speaks for all.
     static var isSilent: Bool { startedProcesses().rank > 0 }
+
+    func run() throws {
+        let names = Self.configuration.subcommands.compactMap { $0.configuration.commandName }
+        throw ValidationError("missing command, expected \(names.joined(separator: ", "))")
+    }
 }

@@ -64,6 +64,10 @@ struct TrainEvaluate: ParsableCommand {
         let session = try common.session(tool: Train.toolName)
         let directory = try ModelDirectory(path: model)
         let out = try sheet.map { try Output(path: $0) }
+        if meshes.isEmpty {
+            try session.foresee(
+                "evaluating", evaluationMemory(directory, count: count, threads: session.threads), file: model)
+        }
         let trips = onlyPictures ? [] : try roundTrips(directory, session)
         var pictures: [PictureScore] = []
         if meshes.isEmpty {
@@ -82,6 +86,7 @@ struct TrainEvaluate: ParsableCommand {
             }
         }
         try printOutput(json ? jsonText(trips, pictures) : text(trips, pictures))
+        session.notePeak()
     }
 
     private func roundTrips(
@@ -107,8 +112,10 @@ struct TrainEvaluate: ParsableCommand {
             var options = VoxelizeOptions()
             options.resolution = evaluation.resolution
             options.threads = session.threads
-            let volume = try voxelize(source.mesh, options: options)
-            results.append((path, try evaluation.score(BandSamples(volume), threads: session.threads)))
+            let band = BandSamples(try voxelize(source.mesh, options: options))
+            try session.foresee(
+                "evaluating", evaluationMemory(directory, count: 0, bricks: band.bricks.count, threads: 1), file: path)
+            results.append((path, try evaluation.score(band, threads: session.threads)))
             progress(index + 1, meshes.count)
         }
         return results

@@ -85,6 +85,9 @@ struct TrainPrepare: ParsableCommand {
                 meshes, threads: session.threads, memory: common.memoryBudget,
                 tool: "\(Train.toolName) \(ssdfVersion)", progress: progress)
         }
+        session.note(
+            "prepare: about \(byteText(MemoryEstimate(bytes: summary.foreseen).peak)) of memory foreseen, "
+                + "peak memory \(byteText(peakMemory()))")
         for (source, reason) in summary.dropped { session.warn("\(source): dropped: \(reason)") }
         guard summary.made + summary.wereThere > 0 else {
             throw Failure(

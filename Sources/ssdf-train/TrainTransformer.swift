@@ -13,9 +13,10 @@ struct TrainTransformer: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dit", abstract: "Train a diffusion transformer on pictures of shapes.",
         discussion: """
-            The dense stage learns which cells hold the surface, and the image encoder with it; the sparse stage learns \
-            the latents of the sparse auto-encoder that the model folder holds. Parts are trained one after the other \
-            into one folder: vae, dit --stage dense, dit --stage sparse.
+            The dense stage learns which cells hold the surface, or the latents of dense_vae where the configuration has \
+            one, and the image encoder with it; the sparse stage learns the latents of the sparse auto-encoder that the \
+            model folder holds. Parts are trained one after the other into one folder: vae, structure where there is a \
+            dense_vae, dit --stage dense, dit --stage sparse.
             """)
 
     @Option(help: ArgumentHelp("What to train: dense or sparse.", valueName: "stage"))
@@ -39,7 +40,8 @@ struct TrainTransformer: ParsableCommand {
             return switch stage {
             case .dense:
                 try DenseTransformerTrainer(
-                    file, data: setup.data, cache: cache, threads: setup.threads, reduction: setup.reduction,
+                    file, folder: training.output, data: setup.data, cache: cache, threads: setup.threads,
+                    reduction: setup.reduction,
                     memory: setup.memory, device: plugin)
             case .sparse:
                 try SparseTransformerTrainer(

@@ -2,6 +2,7 @@
 """Writes measured tables into README.md.
 
 usage: Tests/Benchmarks/readme.py FIGURES README [NAME…]
+       Tests/Benchmarks/readme.py --print FIGURES NAME
 
 FIGURES is the folder of JSON that Tests/Benchmarks/run fills; README a file in which a table stands between the lines
     <!-- table: NAME -->
@@ -175,13 +176,100 @@ def neural(figures):
     return subprocess.run([sys.executable, tables, lines], check=True, capture_output=True, text=True).stdout.strip()
 
 
+def model(figures):
+    found = load(figures, "model")
+    shapes, meshes = found["shapes"], found["meshes"]
+
+    def mean(rows, *keys):
+        values = []
+        for row in rows:
+            for key in keys:
+                row = row[key]
+            values.append(float(row))
+        return sum(values) / len(values)
+
+    rows = [["mesh → latents → mesh at 128³, F-score at 1 voxel", f"{mean(shapes, 'f_score'):.3f}"]]
+    if meshes:
+        rows.append([f"the same on {len(meshes)} closed meshes of elsewhere, mean", f"{mean(meshes, 'f_score'):.3f}"])
+    closed = min(mean(shapes, "closed"), mean(shapes, "generated", "closed"), mean(shapes, "on_true_structure", "closed"))
+    rows += [
+        ["picture → cells of 16³ with a surface, IoU", f"{mean(shapes, 'structure_iou'):.3f}"],
+        ["picture → shape, volumetric IoU at 64³", f"{mean(shapes, 'generated', 'iou'):.3f}"],
+        [f"shapes nearer to their own truth than to the {len(shapes) - 1} others",
+         f"{100 * mean(shapes, 'generated', 'identified'):.0f} %"],
+        ["on the true cells, the same two",
+         f"{mean(shapes, 'on_true_structure', 'iou'):.3f}, {100 * mean(shapes, 'on_true_structure', 'identified'):.0f} %"],
+        ["closed, oriented, manifold", f"{100 * closed:.0f} %"],
+    ]
+    return markdown(["", ""], rows)
+
+
+def summary(figures):
+    """A row of each of the other tables, with the strongest peer there; none where the mesh or the peer was not there."""
+    def one(rows, **wanted):
+        return next(r for r in rows if all(r[key] == value for key, value in wanted.items()))
+
+    def whole_way():
+        r = one(load(figures, "chain"), resolution=1024, threads=2, mesh="armadillo.obj")
+        return ["mesh → volume → mesh, 1024 a side, armadillo", f"{r['seconds']:.2f} s", f"{r['openvdb_seconds']:.2f} s, OpenVDB"]
+
+    def to_volume():
+        r = one(load(figures, "voxelize"), mesh="turbineblade_loop1.ply", resolution=1024, half_width=3, threads=2)
+        return ["mesh → volume, 1024, turbine blade, 0.8 M triangles", f"{r['seconds']:.2f} s",
+                f"{r['openvdb_seconds']:.1f} s, OpenVDB"]
+
+    def size():
+        lines = [json.loads(line) for line in (figures / "container.json").read_text().splitlines()]
+        large = [r for r in lines if (r["resolution"], r["half_width"]) == (1024, 8)]
+        own, peer = one(large, format="ssdf f32 zstd"), one(large, format="vdb f32 blosc")
+        return ["bytes of an f32 voxel on disk", f"{own['bytes'] / own['voxels']:.2f}",
+                f"{peer['bytes'] / peer['voxels']:.2f}, OpenVDB with blosc"]
+
+    def reading():
+        files = load(figures, "mesh-files")
+        return ["reading a PLY of 4.66 M triangles", f"{files['ssdf, 2 thread(s) ply']['read']:.3f} s",
+                f"{files['point-cloud-utils ply']['read']:.3f} s, point-cloud-utils"]
+
+    def simplified():
+        found = next(v for k, v in load(figures, "remesh").items() if k.startswith("armadillo") and " to " in k)
+        own, peer = one(found, program="ssdf"), next(r for r in found if "agg 3" in r["program"])
+        return ["1.16 M triangles to 10%, one thread",
+                f"{own['seconds']:.2f} s, mean {own['mean']:.4f}, Hausdorff {own['hausdorff']:.3f} voxels",
+                f"{peer['seconds']:.2f} s, {peer['mean']:.4f}, {peer['hausdorff']:.3f}, fast-simplification"]
+
+    def even():
+        found = next(v for k, v in load(figures, "remesh").items() if k.startswith("armadillo, even edges of 0.012"))
+        own, peer = one(found, program="ssdf, 6 rounds"), one(found, program="CGAL, 10 iterations")
+        return ["even triangles on the armadillo, one thread",
+                f"{own['seconds']:.2f} s, mean {own['mean']:.3f} edges, least angle {own['minimumAngle']:.1f}°",
+                f"{peer['seconds']:.2f} s, {peer['mean']:.3f}, {peer['minimumAngle']:.1f}°, CGAL"]
+
+    def network(stage, title):
+        def row():
+            r = next(r for r in load(figures, "autoencoder") if (r["stage"], r["resolution"]) == (stage, 512)
+                     and r["torchSeconds"] == r["torchSeconds"])
+            return [title, f"{r['seconds']:.1f} s", f"{r['torchSeconds']:.1f} s, PyTorch"]
+        return row
+
+    rows = []
+    for make in (whole_way, to_volume, size, reading, simplified, even,
+                 network("encode", "encode a volume of 512, released size"), network("decode", "decode it")):
+        try:
+            rows.append(make())
+        except (StopIteration, KeyError, TypeError):
+            pass
+    return markdown(["", "ssdf", "the strongest peer there"], rows)
+
+
 # A table's name: what makes it, and which figures it needs.
 TABLES = {
     "machine": (machine, None), "chain": (chain, "chain.json"), "voxelize": (voxelize, "voxelize.json"),
     "extract": (extract, "extract.json"), "container": (container, "container.json"), "mesh-files": (mesh_files, "mesh-files.json"),
     "simplification": (simplification, "remesh.json"), "isotropic": (isotropic, "remesh.json"),
     "autoencoder": (autoencoder, "autoencoder.json"), "neural": (neural, "neural/lines"),
-    "diffusion": (diffusion, "diffusion.json"),
+    "diffusion": (diffusion, "diffusion.json"), "model": (model, "model.json"),
+    "summary": (summary, ["chain.json", "voxelize.json", "container.json", "mesh-files.json", "remesh.json",
+                          "autoencoder.json"]),
 }
 PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 
@@ -189,6 +277,9 @@ PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(^<!-- end
 def main(arguments):
     if arguments == ["--names"]:
         print("\n".join(TABLES))
+        return 0
+    if len(arguments) == 3 and arguments[0] == "--print" and arguments[2] in TABLES:
+        print(TABLES[arguments[2]][0](Path(arguments[1])))
         return 0
     if len(arguments) < 2 or arguments[0].startswith("-"):
         print(__doc__, file=sys.stderr)
@@ -202,7 +293,8 @@ def main(arguments):
         if name not in TABLES:
             raise SystemExit(f"readme: {readme}: table {name}, expected one of {', '.join(TABLES)}")
         make, needs = TABLES[name]
-        if (wanted and name not in wanted) or (needs and not (figures / needs).exists()):
+        needs = [needs] if isinstance(needs, str) else needs or []
+        if (wanted and name not in wanted) or not all((figures / file).exists() for file in needs):
             return match[0]
         written.append(name)
         body = make(figures)

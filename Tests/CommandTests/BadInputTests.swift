@@ -26,6 +26,18 @@ import Testing
         }
     }
 
+    /// What the other tools make is named, and what makes a mesh of it.
+    @Test(arguments: [
+        ("Fixtures/conformance/valid/ball-f32-zstd.ssdf", "a volume or latents", "ssdf-extract"),
+        ("Fixtures/pictures/chair.png", "a picture", "ssdf-generate"),
+    ])
+    func namesWhatIsNoMesh(file: String, kind: String, tool: String) {
+        let result = Shell().run("ssdf-remesh '\(Shell.root)/\(file)' -o out.ply")
+        #expect(
+            result.status == 65
+                && result.err.contains("\(file): \(kind), expected a mesh; \(tool) makes one of "), "\(result)")
+    }
+
     @Test func refusesEveryInvalidVolume() {
         let folder = "\(Shell.root)/Fixtures/conformance/invalid"
         let names = Self.names(in: folder)

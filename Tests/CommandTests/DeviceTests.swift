@@ -1,3 +1,4 @@
+import RandomModels
 import Testing
 
 /// Training by the plug-in for GPUs, its kernels run by the processor: what a machine without a GPU can test of it.

@@ -1,3 +1,4 @@
+import RandomModels
 import Testing
 
 #if canImport(Glibc)
@@ -21,6 +22,17 @@ import Testing
                 .replacing("batch: 4, group: 2,", with: "batch: 2, group: 1, accumulation: 4,")
                 .replacing(
                     "  sparse_dit: {steps: 3, batch: 2,", with: "  sparse_dit: {steps: 3, batch: 1, accumulation: 4,"))
+        let page = String(decoding: shell.read("\(Shell.root)/man/ssdf-train.1"), as: UTF8.self)
+        let example = page.split(separator: "\n").first { $0.hasPrefix(".Dl $ mpirun ") }?.dropFirst(6) ?? "false"
+        shell.write(
+            "autoencoder.yaml", TinyModel.yaml(steps: 1).replacing("batch: 1,", with: "batch: 1, accumulation: 4,"))
+        let shown = shell.run(
+            """
+            export PATH='\(Shell.root)/.build/mpi/release':$PATH OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+            export OMPI_MCA_rmaps_base_oversubscribe=1
+            \(example) && wc -l < parallel/training/vae.jsonl
+            """)
+        #expect(shown.status == 0 && shown.text == "1\n", "\(example): \(shown)")
         let result = shell.run(
             """
             set -e

@@ -1,4 +1,5 @@
 import Foundation
+import RandomModels
 import SSDFCore
 import SSDFNeural
 import SSDFTensor
@@ -7,14 +8,11 @@ import SSDFVolume
 import Testing
 
 @Suite struct AutoencoderTrainingTests {
-    static let yaml = """
-        vae:
-          target: SparseSDFVAE
-          params: {embed_dim: 4, resolution: 4, model_channels_encoder: 32, num_blocks_encoder: 1,
-            num_heads_encoder: 2, model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 2, norm_groups: 2}
-        training:
-          vae: {steps: 12, batch: 3, learning_rate: 0.003, warmup: 2, crop: 3, crop_share: 0.5, sharp_edges: 1, seed: 4}
-        """
+    static let yaml =
+        TinyModel.autoencoder(cells: 4) + """
+            training:
+              vae: {steps: 12, batch: 3, learning_rate: 0.003, warmup: 2, crop: 3, crop_share: 0.5, sharp_edges: 1, seed: 4}
+            """
 
     private func trainer(threads: Int) throws -> AutoencoderTrainer {
         try AutoencoderTrainer(TrainingFile(yaml: Self.yaml), threads: threads)

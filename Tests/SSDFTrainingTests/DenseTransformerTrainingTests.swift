@@ -1,4 +1,5 @@
 import Foundation
+import RandomModels
 import SSDFCore
 import SSDFNeural
 import SSDFTensor
@@ -6,29 +7,20 @@ import SSDFTraining
 import Testing
 
 @Suite struct DenseTransformerTrainingTests {
-    static let yaml = """
-        dense_image_encoder:
-          target: DinoEncoder
-          params: {version: dinov2_vits14_reg, embed_dim: 32, depth: 1, num_heads: 2, num_register_tokens: 2,
-            patch_size: 8, img_size: 32, size: 32}
-        dense_dit:
-          target: DenseDiT
-          params: {resolution: 16, in_channels: 1, out_channels: 1, model_channels: 32, cond_channels: 32,
-            num_blocks: 2, num_heads: 2, patch_size: 4, share_mod: true, qk_rms_norm: true, qk_rms_norm_cross: true,
-            latent_shape: [1, 16, 16, 16]}
-        dense_scheduler:
-          target: FlowMatchEulerDiscreteScheduler
-          params: {num_train_timesteps: 1000, shift: 3}
-        training:
-          dense_dit: {steps: 60, batch: 8, group: 2, learning_rate: 0.003, warmup: 4, mean: 0.6, shapes: 6, views: 1,
-            seed: 4}
-        """
+    static let yaml =
+        TinyModel.imageEncoder + TinyModel.cellTransformer + """
+            training:
+              dense_dit: {steps: 60, batch: 8, group: 2, learning_rate: 0.003, warmup: 4, mean: 0.6, shapes: 6, views: 1,
+                seed: 4}
+            """
 
     private func trainer(
-        threads: Int, accumulation: Int = 1, steps: Int = 60
+        threads: Int, accumulation: Int = 1, steps: Int = 60, rate: Double = 0.003
     ) throws -> DenseTransformerTrainer {
         let yaml = Self.yaml.replacingOccurrences(of: "steps: 60", with: "steps: \(steps)").replacingOccurrences(
-            of: "batch: 8", with: "batch: \(8 / accumulation), accumulation: \(accumulation)")
+            of: "batch: 8", with: "batch: \(8 / accumulation), accumulation: \(accumulation)"
+        )
+        .replacingOccurrences(of: "learning_rate: 0.003", with: "learning_rate: \(rate)")
         let trainer = try DenseTransformerTrainer(TrainingFile(yaml: yaml), threads: threads)
         try trainer.prepare { _, _ in }
         return trainer
@@ -64,14 +56,22 @@ import Testing
         }
     }
 
-    /// Six shapes are learned by heart: the cells of the mean are theirs.
+    /// Six shapes are learned by heart: the cells of the mean are theirs, nearly all.
     @Test func lossFallsOnAFewShapes() throws {
-        let trainer = try trainer(threads: 2, steps: 240)
+        let trainer = try trainer(threads: 2, steps: 1500, rate: 0.004)
         let first = try trainer.advance()
-        var last = first
-        while trainer.state.step < trainer.steps { last = try trainer.advance() }
-        #expect(last.loss < 0.6 * first.loss, "\(first) \(last)")
-        #expect(last["iou"]! > 1.5 * first["iou"]!, "\(first) \(last)")
+        var last: [StepRecord] = []
+        while trainer.state.step < trainer.steps {
+            let record = try trainer.advance()
+            if record.step > trainer.steps - 20 { last.append(record) }
+        }
+        // Which samples train the mean is drawn: a step may have none.
+        func mean(_ name: String) -> Double {
+            let values = last.compactMap { $0[name] }
+            return values.reduce(0, +) / Double(values.count)
+        }
+        #expect(mean("iou") > 0.9 && mean("mean") < 0.06 * first["mean"]!, "\(first) \(last)")
+        #expect(mean("flow") < 0.5 * first["flow"]! && mean("auxiliary") < 0.01, "\(first) \(last)")
     }
 
     /// The gradient of the whole loss against central differences along random directions, for each network.
@@ -98,6 +98,40 @@ import Testing
             #expect(
                 abs(slopes.numeric - slopes.recorded) <= 0.01 * abs(slopes.numeric) + 5e-4, "\(part): \(slopes)")
         }
+    }
+
+    /// What the transformer learns of a shape is what the dense stage decodes: scaled back, the decoder makes of it the
+    /// logits that the whole auto-encoder makes of the cells.
+    @Test func latentsAreWhatTheStageDecodes() throws {
+        let folder = "/tmp/ssdf-latents-\(UInt64.random(in: 0...UInt64.max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let scaled = TinyModel.structure.replacingOccurrences(
+            of: "middle_decoder: 1}", with: "middle_decoder: 1, latents_scale: 2.5, latents_shift: 0.25}")
+        try RandomModel(yaml: scaled).write(to: folder)
+        let model = try ModelDirectory(path: folder)
+        let file = try TrainingFile(
+            yaml: TinyModel.imageEncoder + TinyModel.structure + TinyModel.latentTransformer
+                + "training: {dense_dit: {steps: 2, batch: 2, group: 1, shapes: 3, views: 1}}")
+        let trainer = try DenseTransformerTrainer(file, folder: folder, threads: 2)
+        try trainer.prepare { _, _ in }
+        let structure = try #require(try FrozenStructure(file, trainer.transformer, folder: folder))
+        let compute = Compute(threads: 1)
+        let pictures = try PictureSet(trainer.recipe, threads: 1) { _, _ in }
+        let grids = LatentGrids(pictures, structure, threads: 2) { _, _ in }
+        #expect(grids.side == 8 && grids.channels == 4 && structure.cellSide == 16)
+        let network = try StructureNetwork(
+            structure.config, ParameterSource(try model.open("dense_vae")))
+        for shape in 0..<3 {
+            let latents = compute.empty([1, 4, 8, 8, 8])
+            grids.write(shape, of: pictures, to: latents.pointer)
+            let input = compute.affine(latents, scale: 1 / 2.5, shift: 0.25)
+            let decoded = network.decoder(compute.channelsLast(input), compute)
+            let whole = network.roundTrip(occupancies([pictures.bricks(shape)], side: 16, compute), compute)
+            #expect(decoded.count == 16 * 16 * 16)
+            for (a, b) in zip(decoded.elements, whole.elements) { #expect(abs(a - b) < 1e-4) }
+        }
+        let record = try trainer.advance()
+        #expect(record.loss.isFinite && record["iou"] == nil)
     }
 
     @Test func partsThatDoNotFitAreNamed() throws {

@@ -162,8 +162,8 @@ private final class Folder {
     @Test func aMeshThatNeedsTooMuchMemoryIsDropped() throws {
         let folder = folder()
         let summary = try PreparationFolder(path: "\(folder.path)/data", settings: Self.settings).prepare(
-            ["\(folder.path)/ball.obj"], threads: 2, memory: 64 << 20, tool: "test", progress: { _, _ in })
-        #expect(summary.dropped.count == 1 && summary.dropped[0].reason.contains("of memory, expected at most 33.6 MB"))
+            ["\(folder.path)/ball.obj"], threads: 2, memory: 24 << 20, tool: "test", progress: { _, _ in })
+        #expect(summary.dropped.count == 1 && summary.dropped[0].reason.contains("of memory, expected at most 12.6 MB"))
     }
 
     /// The volumes are those of voxelization, the pictures show the object, the nearness is carried over.

@@ -1,4 +1,5 @@
 import Foundation
+import RandomModels
 import SSDFCore
 import SSDFNeural
 import SSDFTensor
@@ -7,26 +8,12 @@ import SSDFVolume
 import Testing
 
 @Suite struct SparseTransformerTrainingTests {
-    private static let yaml = """
-        dense_image_encoder:
-          target: DinoEncoder
-          params: {version: dinov2_vits14_reg, embed_dim: 32, depth: 1, num_heads: 2, num_register_tokens: 2,
-            patch_size: 8, img_size: 32, size: 32}
-        sparse_vae_64:
-          target: SparseSDFVAE
-          params: {embed_dim: 4, resolution: 8, model_channels_encoder: 32, num_blocks_encoder: 1,
-            num_heads_encoder: 2, model_channels_decoder: 32, num_blocks_decoder: 1, num_heads_decoder: 2, norm_groups: 2}
-        sparse_dit_64:
-          target: SparseDiT
-          params: {resolution: 8, in_channels: 4, out_channels: 4, model_channels: 32, cond_channels: 32,
-            num_blocks: 2, num_heads: 2, num_kv_heads: 1, compression_block_size: 4, selection_block_size: 4, topk: 8,
-            compression_version: v1, share_mod: true, qk_rms_norm_cross: true, window_size: 4}
-        sparse_scheduler_64:
-          target: FlowMatchEulerDiscreteScheduler
-          params: {num_train_timesteps: 1000, shift: 3}
-        training:
-          sparse_dit: {steps: 40, batch: 4, learning_rate: 0.003, warmup: 4, mean: 0.6, shapes: 3, views: 1, seed: 4}
-        """
+    private static let yaml =
+        TinyModel.imageEncoder + TinyModel.autoencoder("sparse_vae_64", cells: 8)
+        + TinyModel.sparseTransformer(cells: 8, blocks: 2, block: 4) + """
+            training:
+              sparse_dit: {steps: 40, batch: 4, learning_rate: 0.003, warmup: 4, mean: 0.6, shapes: 3, views: 1, seed: 4}
+            """
 
     /// A model folder with an untrained auto-encoder and image encoder, which are frozen; removed afterwards.
     private func withFolder<Result>(_ body: (_ path: String) throws -> Result) throws -> Result {

@@ -1,4 +1,5 @@
 import Foundation
+import RandomModels
 import SSDFCore
 import SSDFNeural
 import SSDFTensor
@@ -6,16 +7,12 @@ import SSDFTraining
 import Testing
 
 @Suite struct StructureTrainingTests {
-    static let yaml = """
-        dense_vae:
-          target: DenseShapeVAE
-          params: {embed_dim: 4, model_channels_encoder: [8, 16], model_channels_decoder: [16, 8],
-            num_res_blocks_encoder: 1, num_res_blocks_middle_encoder: 1, num_res_blocks_decoder: 1,
-            num_res_blocks_middle_decoder: 1}
-        training:
-          structure: {steps: 40, batch: 8, group: 2, resolution: 8, learning_rate: 0.005, warmup: 4, measured: 6,
-            average: 0.5, seed: 2}
-        """
+    static let yaml =
+        TinyModel.structure + """
+            training:
+              structure: {steps: 40, batch: 8, group: 2, resolution: 8, learning_rate: 0.005, warmup: 4, measured: 6,
+                average: 0.5, seed: 2}
+            """
 
     private func trainer(_ changes: [String: String] = [:], threads: Int = 2) throws -> StructureTrainer {
         let text = changes.reduce(Self.yaml) { $0.replacingOccurrences(of: $1.key, with: $1.value) }

@@ -34,6 +34,13 @@ func meshFormat(of bytes: UnsafeRawBufferPointer, hint: String?) throws(Failure)
     if offKeyword(bytes) != nil { return .off }
     if let hint, importedSuffixes.contains(hint) { return .imported(hint) }
     if looksLikeOBJ(bytes) { return .obj }
+    // What the other tools read and write is easily taken for a mesh.
+    if bytes.starts(with: [0x89, 0x53, 0x53, 0x44, 0x46]) {
+        throw .badData("a volume or latents", expected: "a mesh; ssdf-extract makes one of a volume")
+    }
+    if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) {
+        throw .badData("a picture", expected: "a mesh; ssdf-generate makes one of a picture")
+    }
     throw .badData(
         "content of no known kind", expected: "a mesh (OBJ, PLY, STL, OFF, glTF, COLLADA, FBX, 3DS or another)")
 }

@@ -63,6 +63,9 @@ package final class CheckpointFile {
     /// Length of the file in bytes.
     package var byteCount: Int { file.bytes.count }
 
+    /// Bytes of the largest storage that is compressed: one at a time is in memory.
+    package var unpackedBytes: Int { storages.reduce(0) { max($0, $1.method == .stored ? 0 : $1.size) } }
+
     /// Hands a tensor's bytes to `body`, row-major and contiguous, in pieces of whole elements.
     ///
     /// The first use of a storage checks its checksum. Contiguous tensors are handed over where they lie in the file;

@@ -74,6 +74,22 @@ package final class ModelImport {
     /// Bytes of all files of weights.
     package var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
 
+    /// What writing takes: a piece of a tensor where it lies, another where its type changes, what is unpacked.
+    package var memory: MemoryEstimate {
+        var (piece, converted, unpacked) = (0, 0, 0)
+        for file in files {
+            for (item, index) in zip(file.writer.items, file.indices) {
+                let weight = file.source.weights[index]
+                let count = weight.shape.reduce(1, *)
+                piece = max(piece, min(count * weight.type.byteCount, largestPiece))
+                guard weight.type != item.type else { continue }
+                converted = max(converted, min(count, largestPiece / weight.type.byteCount) * item.type.byteCount)
+            }
+            unpacked = max(unpacked, file.source.unpackedBytes)
+        }
+        return MemoryEstimate(bytes: converted + unpacked + (4 << 20), mapped: piece)
+    }
+
     /// Writes one file.
     /// - Parameter wrote: told the bytes of each piece.
     /// - Throws: `badData` when the source turns out to be damaged or a weight does not fit the type asked for; what the

@@ -17,6 +17,8 @@ package protocol WeightSource: AnyObject {
     var name: String { get }
     /// All tensors.
     var weights: [WeightTensor] { get }
+    /// Bytes of what is unpacked at a time; 0 where tensors are read as they lie in the file.
+    var unpackedBytes: Int { get }
 
     /// Hands the bytes of the tensor at `index` of `weights` to `body`: row-major, contiguous, in pieces of whole
     /// elements, without keeping them in memory.
@@ -61,6 +63,9 @@ package final class SafetensorsWeights: WeightSource {
 
     /// The file as the person named it.
     package var name: String { file.name }
+
+    /// Nothing is packed.
+    package var unpackedBytes: Int { 0 }
 
     /// - Throws: what `body` throws.
     package func forEachPiece(

@@ -50,14 +50,6 @@ extension Compute {
 }
 
 extension KernelMap {
-    /// Multiplications of a `depth` × `columns` matrix with a row that `convolveSubdivided` does: a neighbour on a face
-    /// is seen by four children, one on an edge by two, one at a corner by one, and the parent itself by eight.
-    package var subdividedPairCount: Int {
-        (0..<taps).reduce(0) { sum, tap in
-            sum + pairCount(ofTap: tap) * (0..<8).count { child in reaches(child: child, tap: tap) }
-        }
-    }
-
     /// Pairs of one tap.
     package func pairCount(ofTap tap: Int) -> Int { (0..<tiles).reduce(0) { $0 + pairs(tile: $1, tap: tap).count } }
 }

@@ -96,17 +96,13 @@ package final class AutoencoderTrainer: Trainer {
     /// Takes the next step.
     package func advance() throws -> StepRecord {
         let step = state.step
-        let (config, batch) = (config, config.optimization.batch)
+        let config = config
         var told: [[Double]] = []
         for microBatch in gradients.microBatches {
-            let first = step * config.optimization.samples + microBatch * batch
-            let samples = try gradients.reduction.together { try batchSamples(first: first, step: step) }
-            // The long ones first, so that no thread is left with one at the end.
-            let order = samples.indices.sorted {
-                (samples[$0].brickCount, $1) > (samples[$1].brickCount, $0)
-            }
-            told += try gradients.add(microBatch: microBatch, order: order) { index, network, compute in
-                let sample = samples[index]
+            let first = step * config.optimization.samples + microBatch * config.optimization.batch
+            let batch = try gradients.reduction.together { try batchSamples(first: first, step: step) }
+            told += try gradients.add(microBatch: microBatch, order: batch.longestFirst) { index, network, compute in
+                let sample = batch.take(index)
                 let h = network.encoder(sample.input, compute)
                 precondition(h.count == sample.brickCount, "a latent a brick")
                 let posterior = DiagonalGaussian(h.features, compute)
@@ -145,7 +141,7 @@ package final class AutoencoderTrainer: Trainer {
     }
 
     /// The samples of a micro-batch: shapes numbered through, each seen once.
-    private func batchSamples(first: Int, step: Int) throws -> [AutoencoderSample] {
+    private func batchSamples(first: Int, step: Int) throws -> AutoencoderBatch {
         let (config, shapes, resolutions) = (config, shapes, resolutions)
         let isCropped = config.crop > 0 && Double(step) < config.cropShare * Double(config.optimization.steps)
         let results = parallelMap(config.optimization.batch, threads: gradients.threads) { index in
@@ -164,7 +160,7 @@ package final class AutoencoderTrainer: Trainer {
                     band.cropped(low: low, side: config.crop), sharpEdges: config.sharpEdges)
             }
         }
-        return try results.map { try $0.get() }
+        return AutoencoderBatch(try results.map { try $0.get() })
     }
 
     /// Weighted mean difference over the input's voxels.

@@ -37,6 +37,8 @@ package struct PreparationFolder: ~Copyable {
         package var wereThere = 0
         /// Meshes that were left out, with the reason.
         package var dropped: [(source: String, reason: String)] = []
+        /// The most bytes that the meshes that were made at one time were to take, counted before they were made.
+        package var foreseen = 0
 
         /// Whether two calls did the same.
         package static func == (a: Self, b: Self) -> Bool {
@@ -125,6 +127,7 @@ package struct PreparationFolder: ~Copyable {
             }
         }
         var summary = Summary()
+        summary.foreseen = preparation.gate.most
         var entries: [ManifestEntry] = []
         for result in results.compactMap({ $0 }) {
             let (entry, wasThere) = try result.get()

@@ -97,10 +97,20 @@ package struct PreparedData: ShapeSource {
     }
 
     /// The most bricks that a sample has, as the manifest says; 1 when none has that resolution.
-    package func largestBand(resolution: Int) -> Int {
-        samples.reduce(1) { most, sample in
-            max(most, sample.volumes.first { $0.resolution == resolution }?.bricks ?? 0)
-        }
+    package func largestBand(resolution: Int) -> Int { max(1, bands(resolution).max() ?? 1) }
+
+    /// The bricks that samples have on average, as the manifest says; 1 when none has that resolution.
+    package func typicalBand(resolution: Int) -> Int {
+        let bands = bands(resolution)
+        return max(1, bands.reduce(0, +) / max(bands.count, 1))
+    }
+
+    /// The whole band is read.
+    package func cellBytes(resolution: Int) -> Int { 512 * 26 * largestBand(resolution: resolution) }
+
+    /// Bricks of the samples that have a resolution.
+    private func bands(_ resolution: Int) -> [Int] {
+        samples.compactMap { sample in sample.volumes.first { $0.resolution == resolution }?.bricks }
     }
 
     private func open(_ sample: PreparedSample, _ resolution: Int) throws(Failure) -> VolumeFile {

@@ -18,6 +18,10 @@ package protocol ShapeSource: Sendable {
     func cells(_ number: Int, resolution: Int) throws(Failure) -> [BrickCoordinate]
     /// The most bricks that a band of that resolution has; about that for shapes that are not there yet.
     func largestBand(resolution: Int) -> Int
+    /// The bricks that a band of that resolution has on average.
+    func typicalBand(resolution: Int) -> Int
+    /// Bytes that finding the cells of a shape takes, beside the cells.
+    func cellBytes(resolution: Int) -> Int
 }
 
 /// The training half of the procedural shapes.
@@ -43,4 +47,10 @@ extension ProceduralShapes: ShapeSource {
 
     /// A shape has up to about 1,800 at 128³, measured; surfaces grow with the square.
     package func largestBand(resolution: Int) -> Int { 1800 * resolution * resolution / (128 * 128) }
+
+    /// A shape has about 600 at 128³, measured.
+    package func typicalBand(resolution: Int) -> Int { 600 * resolution * resolution / (128 * 128) }
+
+    /// Cells are told from the shape itself.
+    package func cellBytes(resolution: Int) -> Int { 0 }
 }

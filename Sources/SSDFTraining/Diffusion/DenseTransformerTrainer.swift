@@ -49,7 +49,9 @@ package final class DenseTransformerTrainer: Trainer {
     private let parts: [TrainedComponent]
     private let gradients: BatchGradients<DenseStageNetwork>
     private let order: SampleOrder
-    private let targets: any StructureTargets
+    /// Whose latents the transformer learns; nil where it learns the cells.
+    private let autoencoder: FrozenStructure?
+    private var targets: any StructureTargets
     private let cachePath: String?
     private let data: PreparedData?
     /// Of each number of a patch row by row, its place in the grid.
@@ -75,13 +77,14 @@ package final class DenseTransformerTrainer: Trainer {
     }
 
     /// - Parameters:
+    ///   - folder: the model folder with the trained structure auto-encoder, where the configuration has one.
     ///   - data: what to train on; nil for procedural shapes.
     ///   - cache: a file that keeps the pictures from one run to the next.
     ///   - device: does the work, a micro-batch at once.
-    /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when memory does
-    ///   not suffice.
+    /// - Throws: `badData` when the configuration lacks a part, or its parts do not fit together; `unavailable` when the
+    ///   folder lacks one, or memory does not suffice.
     package init(
-        _ file: TrainingFile, data: PreparedData? = nil, cache: String? = nil, threads: Int,
+        _ file: TrainingFile, folder: String? = nil, data: PreparedData? = nil, cache: String? = nil, threads: Int,
         reduction: any GradientReduction = SingleProcess(), memory: MemoryAdmission = .none,
         device: DevicePlugin? = nil
     ) throws(Failure) {
@@ -106,19 +109,22 @@ package final class DenseTransformerTrainer: Trainer {
                 place: "\(transformer.name).params.cond_channels", "\(transformer.config.condChannels)",
                 expected: "\(encoder.config.embedDim), the image encoder's width")
         }
-        targets = CellGrid(side: transformer.config.resolution)
-        guard transformer.config.inChannels == targets.channels, transformer.config.outChannels == targets.channels
-        else {
+        autoencoder = try FrozenStructure(file, transformer.config, folder: folder)
+        let cellSide = autoencoder?.cellSide ?? transformer.config.resolution
+        // Latents are made when the pictures are there.
+        targets = CellGrid(side: cellSide)
+        let channels = autoencoder?.config.embedDim ?? targets.channels
+        guard transformer.config.inChannels == channels, transformer.config.outChannels == channels else {
             throw .badData(
                 place: "\(transformer.name).params", "\(transformer.config.inChannels) channels",
-                expected: "\(targets.channels), the grid of cells")
+                expected: autoencoder.map { "\(channels), those of \($0.name)" } ?? "\(channels), the grid of cells")
         }
-        guard targets.side % DenseStageNetwork.coarseSide == 0 || config.auxiliary == 0 else {
+        guard cellSide % DenseStageNetwork.coarseSide == 0 || config.auxiliary == 0 else {
             throw .badData(
-                place: "\(transformer.name).params.resolution", "\(targets.side)",
+                place: "\(transformer.name).params.resolution", "\(cellSide) cells",
                 expected: "a multiple of \(DenseStageNetwork.coarseSide), or no auxiliary loss")
         }
-        recipe = try config.recipe(data: data, side: encoder.config.size, resolution: 8 * targets.side)
+        recipe = try config.recipe(data: data, side: encoder.config.size, resolution: 8 * cellSide)
         self.data = data
         cachePath = cache
         order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))
@@ -132,8 +138,8 @@ package final class DenseTransformerTrainer: Trainer {
             + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
         try memory.admit(
             Self.estimatedBytes(
-                config, encoder: encoder.config, transformer: transformer.config, recipe, threads: threads,
-                hasDevice: device != nil))
+                config, encoder: encoder.config, transformer: transformer.config, autoencoder, recipe,
+                threads: threads, hasDevice: device != nil))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed)), device: device
@@ -143,11 +149,13 @@ package final class DenseTransformerTrainer: Trainer {
         }
         gradients.recomputesSegments = config.optimization.checkpointing
         state = TrainingState(
-            gradients, config.optimization, fingerprint: file.fingerprint(of: "dense_dit", data: data?.identity ?? ""))
+            gradients, config.optimization,
+            fingerprint: file.fingerprint(
+                of: "dense_dit", data: (data?.identity ?? "") + (autoencoder?.identity ?? "")))
         let (p, side, across) = (
             transformer.config.patchSize, transformer.config.resolution, transformer.config.tokenSide
         )
-        let (channels, volume) = (transformer.config.inChannels, transformer.config.patchVolume)
+        let volume = transformer.config.patchVolume
         places = (0..<transformer.config.tokenCount * channels * volume).map { index in
             let (token, channel, inside) = (index / (channels * volume), index / volume % channels, index % volume)
             let x = token / (across * across) * p + inside / (p * p)
@@ -157,11 +165,20 @@ package final class DenseTransformerTrainer: Trainer {
         }
     }
 
-    /// Makes the pictures, or finds them in a file that an earlier run left.
+    /// Makes the pictures, or finds them in a file that an earlier run left; encodes the cells where latents are learned.
     /// - Throws: `badData` when prepared data does not fit; `inputOutput` when that file cannot be written.
     package func prepare(progress: ProgressHandler) throws {
-        pictures = try PictureSet.prepared(
-            recipe, data: data, cache: cachePath, threads: gradients.threads, progress: progress)
+        let (first, total) = (recipe.shapes, (autoencoder == nil ? 1 : 2) * recipe.shapes)
+        let pictures = try PictureSet.prepared(recipe, data: data, cache: cachePath, threads: gradients.threads) {
+            done, _ in
+            progress(done, total)
+        }
+        if let autoencoder {
+            targets = LatentGrids(pictures, autoencoder, threads: gradients.threads) { done, _ in
+                progress(first + done, total)
+            }
+        }
+        self.pictures = pictures
     }
 
     /// Whether the pictures go into a file.
@@ -169,20 +186,31 @@ package final class DenseTransformerTrainer: Trainer {
 
     private static func estimatedBytes(
         _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig, transformer: DenseDiTConfig,
-        _ recipe: PictureSet.Recipe, threads: Int, hasDevice: Bool
+        _ autoencoder: FrozenStructure?, _ recipe: PictureSet.Recipe, threads: Int, hasDevice: Bool
     ) -> Int {
-        let across = encoder.size / encoder.patchSize
-        // A tape keeps about forty rows a token and block, and the attention of the transformer its keys and values.
-        let tokens = (across * across + 5) * (encoder.depth + transformer.numBlocks / 4) * encoder.embedDim
-        let cells = transformer.tokenCount * transformer.numBlocks * transformer.modelChannels
-        let sample = 4 * 40 * (tokens + cells)
+        let transformerRow = Double(transformer.tokenCount * transformer.modelChannels * 4)
+        let tape = tapeBytes(
+            [
+                (encoder.depth, encoder.tapeRow, DinoEncoderConfig.tapeRows),
+                (transformer.numBlocks, transformerRow, 30),
+            ],
+            rest: 8 * transformerRow + encoder.tapeRest, samples: config.group,
+            isRecomputed: config.optimization.checkpointing)
         let parameters =
             ComponentConfig.imageEncoder(encoder).parameterCount + ComponentConfig.denseDiT(transformer).parameterCount
         // A device has the tape in its own memory.
-        return recipe.bytes
-            + trainingBytes(
-                parameters: parameters, groups: config.groups, tape: hasDevice ? 0 : Double(sample * config.group),
-                threads: threads)
+        let training = trainingBytes(
+            parameters: parameters, groups: config.groups, tape: hasDevice ? 0 : tape, config.optimization,
+            threads: threads)
+        guard let autoencoder else { return recipe.bytes + training }
+        let frozen = 4 * ComponentConfig.denseVAE(autoencoder.config).parameterCount
+        let side = transformer.resolution
+        let latents = 4 * recipe.shapes * transformer.inChannels * side * side * side
+        // The latents are made before the first gradient.
+        let encoding = trainingBytes(
+            parameters: parameters, groups: 0, tape: 0, config.optimization, threads: threads)
+        return recipe.bytes + frozen + latents
+            + max(training, encoding + autoencoder.encodingBytes(threads: min(threads, recipe.shapes)))
     }
 
     /// Makes the group of samples from a number on.
@@ -207,12 +235,7 @@ package final class DenseTransformerTrainer: Trainer {
             ahead = Lookahead { first in make(first, worker.value) }
         }
         let ahead = Unchecked(ahead)
-        let firsts = gradients.microBatches.map { microBatch in
-            step * config.optimization.samples + microBatch * config.optimization.batch
-        }
-        for (index, microBatch) in gradients.microBatches.enumerated() {
-            let first = firsts[index]
-            let next = index + 1 < firsts.count ? firsts[index + 1] : firsts[0] + config.optimization.samples
+        for (microBatch, first, next) in gradients.microBatches(ofStep: step, config.optimization) {
             told += try gradients.add(microBatch: microBatch) { group, network, compute in
                 let sample =
                     try ahead.value?.value(first, next: next) ?? make(first + group * config.group, compute)
@@ -229,7 +252,7 @@ package final class DenseTransformerTrainer: Trainer {
         if means > 0 { result.parts.append(.init("mean", sum(1) / means)) }
         if flows > 0 { result.parts.append(.init("flow", sum(3) / flows)) }
         if config.auxiliary > 0 { result.parts.append(.init("auxiliary", sum(5) / groups)) }
-        if means > 0 { result.parts.append(.init("iou", sum(6) / means)) }
+        if means > 0, autoencoder == nil { result.parts.append(.init("iou", sum(6) / means)) }
         (result.gradientNorm, result.rate) = state.advance(config.optimization, gradients.compute)
         return result
     }

@@ -108,9 +108,9 @@ package final class SparseTransformerTrainer: Trainer {
             throw .badData(
                 place: "training.sparse_dit.auxiliary", "\(config.auxiliary)", expected: "0, in the sparse stage")
         }
-        let model = try ModelDirectory(path: folder)
+        let model = try ModelDirectory.holding(autoencoder.name, in: folder, from: "ssdf-train vae")
         guard case .sparseVAE(let trained) = model.config[autoencoder.name] else {
-            throw Failure(.unavailable, file: folder, "holds no \(autoencoder.name); train it first: ssdf-train vae")
+            throw .badData(file: folder, place: autoencoder.name, "another kind of part", expected: "a SparseSDFVAE")
         }
         self.autoencoder = (
             autoencoder.name, file.components[autoencoder.name]!, trained,
@@ -150,8 +150,8 @@ package final class SparseTransformerTrainer: Trainer {
             + (file.components[scheduler].map { [TrainedComponent(name: scheduler, node: $0, prefix: nil)] } ?? [])
         try memory.admit(
             Self.estimatedBytes(
-                config, encoder: joint, transformer: transformer.config, channels: autoencoder.config.embedDim, recipe,
-                threads: threads, hasDevice: device != nil))
+                config, encoder: encoder.config, transformer: transformer.config, autoencoder: autoencoder.config,
+                data ?? ProceduralShapes(seed: recipe.seed), recipe, threads: threads, hasDevice: device != nil))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .diffusion(seed: UInt64(config.optimization.seed) &+ 1),
@@ -160,16 +160,11 @@ package final class SparseTransformerTrainer: Trainer {
             try SparseStageNetwork(source, encoder: joint, transformer: transformer.config)
         }
         gradients.recomputesSegments = config.optimization.checkpointing
-        // What is frozen counts as data: the run goes on only with the same.
-        func hash(_ component: String) throws(Failure) -> String {
-            guard let weights = model.weightsPath(of: component) else { return "" }
-            return try FileBytes(path: weights).withBytes { bytes throws(Failure) in contentHash(bytes) }
-        }
-        let latentsIdentity = try hash(autoencoder.name)
+        let latentsIdentity = try model.identity(of: autoencoder.name)
         latentSource =
             "\(latentsIdentity) seed \(recipe.seed) \(recipe.shapes) shapes \(recipe.resolution) voxels \(recipe.data)"
         var identity = (data?.identity ?? "") + latentsIdentity
-        if config.encoder == .frozen { identity += try hash(encoder.name) }
+        if config.encoder == .frozen { identity += try model.identity(of: encoder.name) }
         state = TrainingState(
             gradients, config.optimization, fingerprint: file.fingerprint(of: "sparse_dit", data: identity))
     }
@@ -220,21 +215,40 @@ package final class SparseTransformerTrainer: Trainer {
     package var keepsPreparation: Bool { cachePath != nil }
 
     private static func estimatedBytes(
-        _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig?, transformer: SparseDiTConfig, channels: Int,
-        _ recipe: PictureSet.Recipe, threads: Int, hasDevice: Bool
+        _ config: DiffusionTrainingConfig, encoder: DinoEncoderConfig, transformer: SparseDiTConfig,
+        autoencoder: SparseSDFVAEConfig, _ shapes: any ShapeSource, _ recipe: PictureSet.Recipe, threads: Int,
+        hasDevice: Bool
     ) -> Int {
-        let cells = Double(transformer.resolution * transformer.resolution) / 256
-        // Shapes have up to 1,800 tokens on 16³ cells, and a tape keeps about forty rows a token and block.
-        let sample = Int(1800 * cells) * transformer.numBlocks * transformer.modelChannels * 40 * 4
-        let latents = recipe.shapes * Int(800 * cells) * (4 * channels + 4)
-        let parameters =
-            (encoder.map { ComponentConfig.imageEncoder($0).parameterCount } ?? 0)
-            + ComponentConfig.sparseDiT(transformer).parameterCount
+        let (largest, typical) = (
+            shapes.largestBand(resolution: recipe.resolution), shapes.typicalBand(resolution: recipe.resolution)
+        )
+        // Not all of a group are as large as the largest.
+        let tokens = Double(largest + (config.group - 1) * typical) / Double(config.group)
+        let row = tokens * Double(transformer.modelChannels * 4)
+        let isJoint = config.encoder == .joint
+        let tape = tapeBytes(
+            [
+                (transformer.numBlocks, row, 30),
+                (isJoint ? encoder.depth : 0, encoder.tapeRow, DinoEncoderConfig.tapeRows),
+            ],
+            rest: 19 * row + (isJoint ? encoder.tapeRest : 0), samples: config.group,
+            isRecomputed: config.optimization.checkpointing)
+        let (encoderCount, transformerCount) = (
+            ComponentConfig.imageEncoder(encoder).parameterCount,
+            ComponentConfig.sparseDiT(transformer).parameterCount
+        )
+        let frozen = 4 * (ComponentConfig.sparseVAE(autoencoder).parameterCount + (isJoint ? 0 : encoderCount))
+        let latents = recipe.shapes * typical * (4 * autoencoder.embedDim + 4)
         // A device has the tape in its own memory.
-        return recipe.bytes + 2 * latents
-            + trainingBytes(
-                parameters: parameters, groups: config.groups, tape: hasDevice ? 0 : Double(sample * config.group),
-                threads: threads)
+        let training = trainingBytes(
+            parameters: transformerCount + (isJoint ? encoderCount : 0), groups: config.groups,
+            tape: hasDevice ? 0 : tape, config.optimization, threads: threads)
+        // The latents are made before the first gradient, and are there twice while they are put in order.
+        let encoding = trainingBytes(
+            parameters: transformerCount, groups: 0, tape: 0, config.optimization, threads: threads)
+        let encoded =
+            Double(min(threads, recipe.shapes)) * AutoencoderTrainer.encodingBytes(autoencoder, bricks: largest)
+        return recipe.bytes + frozen + latents + max(training, encoding + latents + Int(min(encoded, 0x1p60)))
     }
 
     /// Makes the group of samples from a number on.
@@ -264,12 +278,7 @@ package final class SparseTransformerTrainer: Trainer {
             ahead = Lookahead { first in try make(first, worker.value) }
         }
         let ahead = Unchecked(ahead)
-        let firsts = gradients.microBatches.map { microBatch in
-            step * config.optimization.samples + microBatch * config.optimization.batch
-        }
-        for (index, microBatch) in gradients.microBatches.enumerated() {
-            let first = firsts[index]
-            let next = index + 1 < firsts.count ? firsts[index + 1] : firsts[0] + config.optimization.samples
+        for (microBatch, first, next) in gradients.microBatches(ofStep: step, config.optimization) {
             let sizes = (0..<config.groups).map { group in
                 (0..<config.group).reduce(0) {
                     $0 + latents.tokens(order.sample(first + group * config.group + $1) / config.views)

@@ -94,6 +94,17 @@ package final class BatchGradients<Network: Sendable> {
     /// The numbers of this process's micro-batches of a step.
     package var microBatches: [Int] { Array(stride(from: reduction.rank, to: accumulation, by: reduction.count)) }
 
+    /// The numbers of this process's micro-batches of a step, that of the first sample of each, and that of the one that
+    /// this process takes after it.
+    func microBatches(
+        ofStep step: Int, _ optimization: OptimizationConfig
+    ) -> [(number: Int, first: Int, next: Int)] {
+        let numbers = microBatches
+        let firsts = numbers.map { step * optimization.samples + $0 * optimization.batch }
+        let nexts = firsts.dropFirst() + [firsts[0] + optimization.samples]
+        return zip(numbers, zip(firsts, nexts)).map { ($0, $1.0, $1.1) }
+    }
+
     /// Adds the gradient of a micro-batch, and returns what `loss` says of each group, those of all processes in the
     /// order of micro-batches.
     /// - Parameters:

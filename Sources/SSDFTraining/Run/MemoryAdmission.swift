@@ -29,13 +29,33 @@ package final class MemoryAdmission {
 
 /// What training takes whatever the network: weights, their gradient, two moments, the average and a copy for each group
 /// of samples' gradients; what a tape holds on each thread that has a group; the program.
+///
+/// How many rows a tape keeps of a block of each network was measured; with what is counted here, the peak lies within a
+/// quarter of the estimate.
 /// - Parameters:
 ///   - parameters: numbers in the weights.
+///   - groups: of a micro-batch.
 ///   - tape: bytes of a group's tape.
-package func trainingBytes(parameters: Int, groups: Int, tape: Double, threads: Int) -> Int {
-    let weights = 4.0 * Double(parameters)
+package func trainingBytes(
+    parameters: Int, groups: Int, tape: Double, _ optimization: OptimizationConfig, threads: Int
+) -> Int {
+    let copies = (optimization.accumulation > 1 ? 7 : 6) + groups
     let tapes = tape * Double(min(threads, groups))
-    return Int(min(weights * Double(6 + groups) + tapes + Double(96 << 20), 0x1p60))
+    return Int(min(4 * Double(parameters) * Double(copies) + tapes + Double(40 << 20), 0x1p60))
+}
+
+/// Bytes of a tape.
+/// - Parameters:
+///   - blocks: how many blocks of each kind, the bytes of a row for each token of a sample, and how many of these the tape
+///     keeps of a block.
+///   - rest: bytes of what is no block.
+///   - samples: that go through the network together; what they wait for each other was measured.
+func tapeBytes(
+    _ blocks: [(count: Int, row: Double, rows: Double)], rest: Double, samples: Int, isRecomputed: Bool
+) -> Double {
+    let kept = blocks.reduce(0) { $0 + Double($1.count) * $1.row * (isRecomputed ? 1 : $1.rows) }
+    let largest = isRecomputed ? blocks.map { $0.row * $0.rows }.max() ?? 0 : 0
+    return (kept + largest + rest) * Double(samples) * (samples > 1 && !isRecomputed ? 1.2 : 1)
 }
 
 extension ComponentConfig {

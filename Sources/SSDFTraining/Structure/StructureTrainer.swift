@@ -48,7 +48,7 @@ package final class StructureTrainer: Trainer {
         side = try Self.side(config, found.name, model, file)
         shapes = source ?? ProceduralShapes(seed: UInt64(config.optimization.seed))
         try shapes.check(resolution: 8 * side)
-        try memory.admit(Self.estimatedBytes(config, model, side: side, threads: threads))
+        try memory.admit(Self.estimatedBytes(config, model, shapes, side: side, threads: threads))
         gradients = try BatchGradients(
             groups: config.groups, accumulation: config.optimization.accumulation, threads: threads,
             reduction: reduction, source: .random(seed: UInt64(config.optimization.seed))
@@ -184,28 +184,32 @@ package final class StructureTrainer: Trainer {
 
     /// About how much memory training takes; how many rows a tape keeps of a block was measured.
     private static func estimatedBytes(
-        _ config: StructureTrainingConfig, _ model: DenseShapeVAEConfig, side: Int, threads: Int
+        _ config: StructureTrainingConfig, _ model: DenseShapeVAEConfig, _ shapes: any ShapeSource, side: Int,
+        threads: Int
     ) -> Int {
         let cells = Double(side * side * side * config.group)
-        // Rows that the tape keeps: of a residual block, eight; between the levels, two of the finer side.
+        // Rows that the tape keeps: of a residual block, six; between the levels, two of the finer side.
         var rows = 0.0
         for (level, width) in model.encoderChannels.enumerated() {
             let isLast = level == model.encoderChannels.count - 1
             let blocks = model.encoderResBlocks + (isLast ? model.encoderMiddleBlocks : 0)
-            rows += Double(width) * cells / Double(1 << (3 * level)) * Double(8 * blocks + 4)
+            rows += Double(width) * cells / Double(1 << (3 * level)) * Double(6 * blocks + 3)
         }
         for (level, width) in model.decoderChannels.reversed().enumerated() {
             let isLast = level == model.decoderChannels.count - 1
             let blocks = model.decoderResBlocks + (isLast ? model.decoderMiddleBlocks : 0)
-            rows += Double(width) * cells / Double(1 << (3 * level)) * Double(8 * blocks + 8)
+            rows += Double(width) * cells / Double(1 << (3 * level)) * Double(6 * blocks + 6)
         }
         if config.optimization.checkpointing {
             // One row a block, and the whole of the largest block.
-            rows = rows / 8 + cells * Double(max(model.encoderChannels[0], model.decoderChannels.last!)) * 8
+            rows = rows / 6 + cells * Double(max(model.encoderChannels[0], model.decoderChannels.last!)) * 7.5
         }
-        return trainingBytes(
+        let training = trainingBytes(
             parameters: ComponentConfig.denseVAE(model).parameterCount, groups: config.groups, tape: 4 * rows,
-            threads: threads)
+            config.optimization, threads: threads)
+        // The shapes of a batch are found before its first tape.
+        let finding = min(threads, config.optimization.batch) * shapes.cellBytes(resolution: 8 * side)
+        return training + max(0, finding - Int(4 * rows) * min(threads, config.groups))
     }
 }
 
