@@ -90,8 +90,8 @@ SSDF_INLINE size_t extract_row(const extract_grid *grid, size_t brick, int x, in
     return row + (size_t)__builtin_popcountll(words[x] & ((1ULL << bit) - 1));
 }
 
-// Row of the voxel at (x, y, z) relative to a brick, each in -8…15, or -1 when it is not active.
-SSDF_INLINE intptr_t extract_row_near(const extract_grid *grid, size_t brick, int x, int y, int z) {
+// The brick of the voxel at (x, y, z) relative to a brick, each in -8…15, or -1 when there is none.
+SSDF_INLINE intptr_t extract_brick_near(const extract_grid *grid, size_t brick, int x, int y, int z) {
     int low = (x < 0) << 2 | (y < 0) << 1 | (z < 0);
     int high = (x > 7) << 2 | (y > 7) << 1 | (z > 7);
     int32_t home = (int32_t)brick;
@@ -102,6 +102,12 @@ SSDF_INLINE intptr_t extract_row_near(const extract_grid *grid, size_t brick, in
         home = grid->previous[8 * brick + (size_t)low];
         if (home >= 0) home = grid->next[8 * (size_t)home + (size_t)high];
     }
+    return home;
+}
+
+// Row of such a voxel, or -1 when it is not active.
+SSDF_INLINE intptr_t extract_row_near(const extract_grid *grid, size_t brick, int x, int y, int z) {
+    intptr_t home = extract_brick_near(grid, brick, x, y, z);
     if (home < 0) return -1;
     int bit = (y & 7) << 3 | (z & 7);
     if (!(grid->active[8 * (size_t)home + (size_t)(x & 7)] >> bit & 1)) return -1;

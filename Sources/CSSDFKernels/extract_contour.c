@@ -16,6 +16,7 @@ typedef struct {
     double distance;  // voxels, negative inside
     double weight;
     int is_known;
+    int is_bent;  // whether differences forward and backward are far apart
 } plane;
 
 // Deviation of a gradient's length from 1 at which a plane's weight has fallen to a half.
@@ -23,6 +24,9 @@ static const double doubtful = 0.02;
 
 // How far forward and backward differences may be apart, each, for the surface to pass as smooth.
 static const double smooth = 0.1;
+
+// How far apart they are, one of them, where the surface has a sharp edge nearby.
+static const double bent = 0.35;
 
 // Trust in a gradient whose length is off by so much.
 SSDF_INLINE double confidence(double deviation) { return 1 / (1 + deviation * deviation / (doubtful * doubtful)); }
@@ -48,7 +52,7 @@ SSDF_INLINE double support(const double *gradient, const double *around) {
 }
 
 SSDF_INLINE plane plane_at(const extract_grid *grid, size_t brick, int x, int y, int z, double step) {
-    plane result = {{0, 0, 0}, 0, 0, 1};
+    plane result = {{0, 0, 0}, 0, 0, 1, 0};
     intptr_t here = extract_row_near(grid, brick, x, y, z);
     double value = extract_level(grid, grid->values[here]);
     double scale = step > 0 ? 1 / step : 1;
@@ -62,7 +66,9 @@ SSDF_INLINE plane plane_at(const extract_grid *grid, size_t brick, int x, int y,
         double forward = high >= 0 ? (extract_level(grid, grid->values[high]) - value) * scale : 0;
         difference[d][0] = low >= 0 ? backward : forward;
         difference[d][1] = high >= 0 ? forward : backward;
-        if (__builtin_fabs(difference[d][1] - difference[d][0]) > smooth) is_smooth = 0;
+        double gap = __builtin_fabs(difference[d][1] - difference[d][0]);
+        if (gap > smooth) is_smooth = 0;
+        if (gap > bent) result.is_bent = 1;
     }
     double length = 0;
     if (is_smooth || step <= 0) {
@@ -146,6 +152,9 @@ SSDF_INLINE void ssdf_extract_contour_body(const extract_grid *grid, const struc
                     }
                     for (int c = 0; c < 6; ++c) system->ata[c] = system->near_ata[c] = 0;
                     system->btb = 0;
+                    system->brick = (int32_t)b;
+                    system->is_alone = table->count[kind] == 1;
+                    system->is_bent = 0;
                     for (; corners; corners &= corners - 1) {
                         int k = __builtin_ctz(corners), u = k >> 2, v = k >> 1 & 1, w = k & 1;
                         plane *p = planes + 81 * (x + u) + 9 * (y + v) + z + w;
@@ -154,6 +163,7 @@ SSDF_INLINE void ssdf_extract_contour_body(const extract_grid *grid, const struc
                         double offset = g[0] * (u - mean[0]) + g[1] * (v - mean[1]) + g[2] * (w - mean[2]) - p->distance;
                         add_plane(system->ata, system->atb, p, offset);
                         system->btb += p->weight * offset * offset;
+                        system->is_bent |= p->is_bent;
                         double foot[3] = {u - g[0] * p->distance, v - g[1] * p->distance, w - g[2] * p->distance};
                         int is_near = 1;
                         for (int c = 0; c < 3; ++c) is_near &= foot[c] > -slack && foot[c] < 1 + slack;

@@ -147,6 +147,9 @@ SSDF_INLINE double shape(const float *a, const float *b, const float *c) {
     return (x * x + y * y + z * z) / (sides * sides);
 }
 
+// Triangles thinner than this are not worth a sharp edge.
+static const double thinnest = 1e-5;
+
 // Where the four cells around an edge are, relative to its lower end, and which of their edges it is: counter-clockwise
 // seen from the edge's upper end, the first behind along both other axes.
 static const struct {
@@ -161,7 +164,8 @@ static const struct {
 SSDF_INLINE void ssdf_extract_dual_triangles_body(const extract_grid *grid, const struct ssdf_extract_pieces *table,
                                                   size_t first, size_t last, const uint16_t *kinds,
                                                   const uint32_t *cell_vertex, const intptr_t *quad_base, int flip,
-                                                  const float *vertices, uint32_t *triangles) {
+                                                  const float *vertices, const uint8_t *ranks,
+                                                  uint32_t *triangles) {
     uint32_t numbers[729] = {0};
     for (size_t b = first; b < last; ++b) {
         if (quad_base[b] == quad_base[b + 1]) continue;
@@ -186,7 +190,13 @@ SSDF_INLINE void ssdf_extract_dual_triangles_body(const extract_grid *grid, cons
                     const float *p = vertices + 3 * (size_t)quad[0], *q = vertices + 3 * (size_t)quad[1];
                     const float *r = vertices + 3 * (size_t)quad[2], *s = vertices + 3 * (size_t)quad[3];
                     double a = shape(p, q, r), a2 = shape(p, r, s), c = shape(p, q, s), c2 = shape(q, r, s);
-                    int other = (c < c2 ? c : c2) > (a < a2 ? a : a2);
+                    double one = a < a2 ? a : a2, two = c < c2 ? c : c2;
+                    int other = two > one;
+                    if (ranks) {
+                        int on = 0;
+                        for (int k = 0; k < 4; ++k) on |= (ranks[quad[k]] > 1) << k;
+                        if ((on == 5 && one > thinnest) || (on == 10 && two > thinnest)) other = on == 10;
+                    }
                     out[0] = quad[0], out[1] = quad[1], out[2] = quad[other ? 3 : 2];
                     out[3] = quad[other ? 1 : 0], out[4] = quad[2], out[5] = quad[3];
                     out += 6;
@@ -197,5 +207,5 @@ SSDF_INLINE void ssdf_extract_dual_triangles_body(const extract_grid *grid, cons
 SSDF_EXTRACT_PASS(ssdf_extract_dual_triangles,
                   (const extract_grid *grid, const struct ssdf_extract_pieces *table, size_t first, size_t last,
                    const uint16_t *kinds, const uint32_t *cell_vertex, const intptr_t *quad_base, int flip,
-                   const float *vertices, uint32_t *triangles),
-                  (grid, table, first, last, kinds, cell_vertex, quad_base, flip, vertices, triangles))
+                   const float *vertices, const uint8_t *ranks, uint32_t *triangles),
+                  (grid, table, first, last, kinds, cell_vertex, quad_base, flip, vertices, ranks, triangles))

@@ -137,12 +137,13 @@ void ssdf_extract_dual_vertices(const struct ssdf_extract_grid *_Nonnull grid,
                                 float *_Nonnull vertices);
 
 // Pass 7: for each crossed edge with four complete cells a quadrilateral of their vertices, cut along the diagonal that
-// leaves the better of the worse triangles. quad_base: [count + 1]; triangles: [2 · quad_base[count], 3].
+// leaves the better of the worse triangles; where two opposite vertices alone are on a sharp edge, between them.
+// quad_base: [count + 1]; ranks: [vertices] 2 and more for those on edges; triangles: [2 · quad_base[count], 3].
 void ssdf_extract_dual_triangles(const struct ssdf_extract_grid *_Nonnull grid,
                                  const struct ssdf_extract_pieces *_Nonnull table, size_t first, size_t last,
                                  const uint16_t *_Nonnull kinds, const uint32_t *_Nonnull cell_vertex,
                                  const intptr_t *_Nonnull quad_base, int flip, const float *_Nonnull vertices,
-                                 uint32_t *_Nonnull triangles);
+                                 const uint8_t *_Nullable ranks, uint32_t *_Nonnull triangles);
 
 // Numbers that describe the vertex of one piece for dual contouring, in voxels from the cell's lowest corner.
 struct ssdf_extract_system {
@@ -153,6 +154,9 @@ struct ssdf_extract_system {
     double near_atb[3];
     double mean[3];      // the mean of the points on the piece's edges
     int32_t cell[3];     // the cell, in voxels
+    int32_t brick;       // the brick that it is in
+    int32_t is_alone;    // whether the piece is the only one of its cell
+    int32_t is_bent;     // whether the surface bends sharply near one of its corners
 };
 
 // Pass 6 of dual contouring: for every piece the planes that the values at its edges' ends tell of, gathered into
@@ -163,6 +167,24 @@ void ssdf_extract_contour(const struct ssdf_extract_grid *_Nonnull grid, const s
                           size_t first, size_t last, const uint16_t *_Nonnull kinds,
                           const uint32_t *_Nonnull vertex_base, double step, uint32_t *_Nonnull cell_vertex,
                           struct ssdf_extract_system *_Nonnull systems);
+
+// A point of a sharp edge (rank 2), a corner (3), or a side (1); rank 0 for none.
+struct ssdf_extract_crease {
+    double point[3];  // in voxels from the cell's lowest corner
+    double way;       // square of its distance from the mean of the piece's points
+    int rank;
+};
+
+size_t ssdf_extract_crease_cache_size(void);
+
+// What the distances of the voxels within two or three of a cell tell of sharp edges and corners near it.
+// x, y, z: the cell in its brick; mean: of the piece's points; margin: how far inside the cell points must be.
+// old: where the vertex is without this: when it is on the surface and no edge passes, own has rank 0.
+// own: the best point in the cell; beyond: the best in the cells around. Only for true distances, step > 0.
+// cache: ssdf_extract_crease_cache_size() bytes, zeros at first, for one grid: what the last brick's voxels told.
+void ssdf_extract_crease(const struct ssdf_extract_grid *_Nonnull grid, size_t brick, int x, int y, int z, double step,
+                         const double *_Nonnull mean, double margin, const double *_Nonnull old, void *_Nonnull cache,
+                         struct ssdf_extract_crease *_Nonnull own, struct ssdf_extract_crease *_Nonnull beyond);
 
 #ifdef __cplusplus
 }

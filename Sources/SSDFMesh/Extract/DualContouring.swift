@@ -21,10 +21,13 @@ func dualContouring(
         surface.fillNormals(normals.pointer, coordinates, threads: threads)
         mesh.normals = dual.means(of: normals, unit: true, surface, cellVertex: cellVertex, threads: threads)
     }
+    // Of each vertex, of how many sides it is: 2 on a sharp edge, 3 at a corner.
+    let ranks = Buffer<UInt8>(zeros: dual.vertexCount)
     mesh.positions = contourVertices(
-        surface, dual, coordinates, step: step, cellVertex: cellVertex, threads: threads)
+        surface, dual, coordinates, step: step, cellVertex: cellVertex, ranks: ranks, threads: threads)
     mesh.triangles = dual.triangles(
-        surface, cellVertex: cellVertex, positions: mesh.positions, flip: coordinates.mirrors, threads: threads)
+        surface, cellVertex: cellVertex, positions: mesh.positions, ranks: ranks.pointer, flip: coordinates.mirrors,
+        threads: threads)
     if dual.quadCount < surface.pointCount { mesh.removeUnusedVertices() }
     return mesh
 }
@@ -38,11 +41,12 @@ private let seclusion = 0x1p-12
 
 private func contourVertices(
     _ surface: borrowing BrickSurface, _ dual: borrowing DualSurface, _ coordinates: ExtractedCoordinates,
-    step: Double, cellVertex: borrowing Buffer<UInt32>, threads: Int
+    step: Double, cellVertex: borrowing Buffer<UInt32>, ranks: borrowing Buffer<UInt8>, threads: Int
 ) -> [Float] {
     let (kind, base, cell) = (
         Unchecked(dual.kinds.pointer), Unchecked(dual.vertexBase.pointer), Unchecked(cellVertex.pointer)
     )
+    let rank = Unchecked(ranks.pointer)
     let pieces = SurfacePieces.shared
     let map = coordinates.map
     let margin = max(2 * coordinates.margin, seclusion)
@@ -64,21 +68,75 @@ private func contourVertices(
                     systems.pointer)
             }
             var found: [FeaturePoint] = []
+            let crease = CreaseSearch()
             for index in 0..<count {
                 let system = systems.pointer[index]
                 let origin = Vector3d(Double(system.cell.0), Double(system.cell.1), Double(system.cell.2))
-                place(first + index, origin + solve(system, margin: margin))
-                if let feature = FeaturePoint(system, origin: origin, vertex: first + index, margin: margin) {
+                let planes = PlaneSystem(ata: system.ata, atb: system.atb)
+                let solution = planes.solution
+                var point = solve(system, planes, solution.point, margin: margin)
+                let isBent = step > 0 && system.is_bent != 0 && system.is_alone != 0
+                if isBent, let known = sureRank(system, planes, solution, margin: margin) {
+                    rank.value[first + index] = UInt8(known)
+                } else if isBent {
+                    let crease = crease.find(grid, system, step: step, margin: margin, at: point)
+                    if crease.own.rank > 0 {
+                        point = Vector3d(crease.own.point.0, crease.own.point.1, crease.own.point.2)
+                    }
+                    rank.value[first + index] = UInt8(crease.own.rank)
+                    found += FeaturePoint.of(crease.own, crease.beyond, origin: origin, vertex: first + index)
+                } else if let feature = FeaturePoint(
+                    system, planes, solution, origin: origin, vertex: first + index, margin: margin)
+                {
                     found.append(feature)
                 }
+                place(first + index, origin + point)
             }
             if !found.isEmpty { features.withLock { $0 += found } }
         }
-        for (vertex, point) in FeaturePoint.moves(
+        for move in FeaturePoint.moves(
             features.withLock { $0 }, margin: margin, surface, dual, cellVertex: cellVertex)
         {
-            place(vertex, point)
+            place(move.vertex, move.point)
+            rank.value[move.vertex] = UInt8(move.rank)
         }
+    }
+}
+
+/// How many sides meet at a piece's vertex when the planes of its own cell's corners tell so beyond doubt: most of them
+/// count, all agree, and the point is in the cell.
+private func sureRank(
+    _ system: ssdf_extract_system, _ planes: PlaneSystem, _ solution: (point: Vector3d, rank: Int), margin: Double
+) -> Int? {
+    guard planes.trace > 4 else { return nil }
+    let (offset, rank) = solution
+    let point = Vector3d(system.mean.0, system.mean.1, system.mean.2) + offset
+    guard all(point .>= Vector3d(repeating: margin)), all(point .<= Vector3d(repeating: 1 - margin)),
+        planes.missed(system.btb, by: offset) <= 1e-4 * planes.trace
+    else { return nil }
+    return rank
+}
+
+/// Looks for sharp edges and corners near cells, one brick after the other.
+private struct CreaseSearch: ~Copyable {
+    private let cache = Buffer<UInt8>(zeros: ssdf_extract_crease_cache_size())
+
+    /// What is in a piece's cell and beside it.
+    /// - Parameter point: where its vertex is without it, in the cell.
+    func find(
+        _ grid: UnsafePointer<ssdf_extract_grid>, _ system: ssdf_extract_system, step: Double, margin: Double,
+        at point: Vector3d
+    ) -> (own: ssdf_extract_crease, beyond: ssdf_extract_crease) {
+        var (own, beyond) = (ssdf_extract_crease(), ssdf_extract_crease())
+        withUnsafePointer(to: system.mean) { mean in
+            withUnsafePointer(to: (point.x, point.y, point.z)) { old in
+                ssdf_extract_crease(
+                    grid, Int(system.brick), system.cell.0 & 7, system.cell.1 & 7, system.cell.2 & 7, step,
+                    UnsafeRawPointer(mean).assumingMemoryBound(to: Double.self), margin,
+                    UnsafeRawPointer(old).assumingMemoryBound(to: Double.self), cache.pointer, &own, &beyond)
+            }
+        }
+        return (own, beyond)
     }
 }
 
@@ -86,13 +144,15 @@ private func contourVertices(
 ///
 /// Planes that meet outside the cell meet in an edge that the neighbours have, not this cell: it follows the planes
 /// alone that touch the surface within it.
-private func solve(_ system: ssdf_extract_system, margin: Double) -> Vector3d {
+private func solve(
+    _ system: ssdf_extract_system, _ planes: PlaneSystem, _ minimizer: Vector3d, margin: Double
+) -> Vector3d {
     let mean = Vector3d(system.mean.0, system.mean.1, system.mean.2)
     let low = Vector3d(repeating: margin)
     let high = Vector3d(repeating: 1 - margin)
     func isOutside(_ p: Vector3d) -> Bool { any(p .< low) || any(p .> high) || !p.isFinite }
-    var planes = PlaneSystem(ata: system.ata, atb: system.atb)
-    var vertex = mean + planes.minimizer
+    var planes = planes
+    var vertex = mean + minimizer
     guard isOutside(vertex) else { return vertex }
     let near = PlaneSystem(ata: system.near_ata, atb: system.near_atb)
     if near.trace > 0.1 * planes.trace {
@@ -119,6 +179,11 @@ struct PlaneSystem {
 
     /// The point nearest to all planes, and of those the nearest to the origin.
     var minimizer: Vector3d { solution.point }
+
+    /// Weighted squares of the planes' distances from a point, from those from the origin.
+    func missed(_ squares: Double, by point: Vector3d) -> Double {
+        squares - 2 * point.dot(goal) + point.dot(applied(to: point))
+    }
 
     /// The minimiser, and of how many directions planes tell: 1 a side, 2 an edge, 3 a corner.
     var solution: (point: Vector3d, rank: Int) {

@@ -66,13 +66,14 @@ struct DualSurface: ~Copyable {
     /// - Parameters:
     ///   - cellVertex: `[cells]` every cell's first vertex.
     ///   - positions: `[vertexCount, 3]`
+    ///   - ranks: `[vertexCount]` 2 or more for vertices on sharp edges, or nil.
     ///   - flip: whether to turn the triangles round.
     borrowing func triangles(
-        _ surface: borrowing BrickSurface, cellVertex: borrowing Buffer<UInt32>, positions: [Float], flip: Bool,
-        threads: Int
+        _ surface: borrowing BrickSurface, cellVertex: borrowing Buffer<UInt32>, positions: [Float],
+        ranks: UnsafePointer<UInt8>? = nil, flip: Bool, threads: Int
     ) -> [UInt32] {
         let kind = Unchecked(kinds.pointer)
-        let (cell, quad) = (Unchecked(cellVertex.pointer), Unchecked(quadBase.pointer))
+        let (cell, quad, rank) = (Unchecked(cellVertex.pointer), Unchecked(quadBase.pointer), Unchecked(ranks))
         let pieces = SurfacePieces.shared
         return positions.withUnsafeBufferPointer { positions in
             let position = Unchecked(positions.baseAddress)
@@ -83,7 +84,7 @@ struct DualSurface: ~Copyable {
                     pieces.withUnsafeTable { table in
                         ssdf_extract_dual_triangles(
                             grid, table, bricks.lowerBound, bricks.upperBound, kind.value, cell.value, quad.value,
-                            flip ? 1 : 0, position.value!, triangles.value)
+                            flip ? 1 : 0, position.value!, rank.value, triangles.value)
                     }
                 }
             }

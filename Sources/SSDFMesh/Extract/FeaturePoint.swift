@@ -23,17 +23,20 @@ struct FeaturePoint {
 
     /// - Returns: nil for what needs no thought: sides, edges within the cell, what is farther away than a neighbour,
     ///   planes that do not meet.
-    init?(_ system: ssdf_extract_system, origin: Vector3d, vertex: Int, margin: Double) {
+    init?(
+        _ system: ssdf_extract_system, _ planes: PlaneSystem, _ solution: (point: Vector3d, rank: Int),
+        origin: Vector3d, vertex: Int, margin: Double
+    ) {
         let mean = Vector3d(system.mean.0, system.mean.1, system.mean.2)
-        let planes = PlaneSystem(ata: system.ata, atb: system.atb)
-        let (offset, rank) = planes.solution
+        let (offset, rank) = solution
         let local = mean + offset
         isOwn = all(local .>= Vector3d(repeating: margin)) && all(local .<= Vector3d(repeating: 1 - margin))
         guard rank > 1, rank == 3 || !isOwn, local.isFinite, all(local .> Vector3d(repeating: -1)),
             all(local .< Vector3d(repeating: 2))
         else { return nil }
-        let missed = system.btb - 2 * offset.dot(planes.goal) + offset.dot(planes.applied(to: offset))
-        guard missed <= Self.agreement * Self.agreement * planes.trace else { return nil }
+        guard planes.missed(system.btb, by: offset) <= Self.agreement * Self.agreement * planes.trace else {
+            return nil
+        }
         self.vertex = vertex
         self.rank = rank
         point = origin + local
@@ -41,31 +44,57 @@ struct FeaturePoint {
         way = offset.lengthSquared
     }
 
+    /// What a search beyond a cell's own voxels found.
+    static func of(
+        _ own: ssdf_extract_crease, _ beyond: ssdf_extract_crease, origin: Vector3d, vertex: Int
+    ) -> [FeaturePoint] {
+        var found: [FeaturePoint] = []
+        if own.rank == 3 { found.append(FeaturePoint(own, origin: origin, vertex: vertex, isOwn: true)) }
+        // A vertex on a sharp edge stays there but for a corner.
+        if beyond.rank > max(1, own.rank) {
+            found.append(FeaturePoint(beyond, origin: origin, vertex: vertex, isOwn: false))
+        }
+        return found
+    }
+
+    private init(_ crease: ssdf_extract_crease, origin: Vector3d, vertex: Int, isOwn: Bool) {
+        self.vertex = vertex
+        self.isOwn = isOwn
+        rank = Int(crease.rank)
+        point = origin + Vector3d(crease.point.0, crease.point.1, crease.point.2)
+        cell = SIMD3<Int32>(point.rounded(.down))
+        way = crease.way
+    }
+
     /// Which vertices move where, as far inside the cell as vertices are held, so that no two share a place. The same for
     /// any order of the features.
     static func moves(
         _ features: [FeaturePoint], margin: Double, _ surface: borrowing BrickSurface, _ dual: borrowing DualSurface,
         cellVertex: borrowing Buffer<UInt32>
-    ) -> [(vertex: Int, point: Vector3d)] {
-        // The best of each cell: corners before edges, its own before others', the near before the far.
-        var best: [SIMD3<Int32>: FeaturePoint] = [:]
-        for feature in features {
-            if let other = best[feature.cell], !feature.isBetter(than: other) { continue }
-            best[feature.cell] = feature
-        }
-        // A vertex moves to a corner in its own cell rather than out of it.
-        var inside: [Int: Vector3d] = [:]
-        var outside: [Int: Vector3d] = [:]
-        for feature in best.values where !feature.isOwn {
-            if surface.isEmpty(feature.cell) {
-                outside[feature.vertex] = feature.secluded(by: margin)
-            } else if feature.rank == 3, let index = surface.index(ofCrossed: feature.cell),
-                SurfacePieces.shared.counts[Int(dual.kinds.pointer[index])] == 1
-            {
-                inside[Int(cellVertex.pointer[index])] = feature.secluded(by: margin)
+    ) -> [(vertex: Int, point: Vector3d, rank: Int)] {
+        // One for each cell, the best first: corners before edges, its own before others', the near before the far.
+        var served: Set<SIMD3<Int32>> = []
+        var moved: Set<Int> = []
+        var moves: [(vertex: Int, point: Vector3d, rank: Int)] = []
+        for feature in features.sorted(by: { $0.isBetter(than: $1) }) where !served.contains(feature.cell) {
+            var vertex = feature.vertex
+            if feature.isOwn {
+                served.insert(feature.cell)
+                moved.insert(vertex)
+                continue
             }
+            if !surface.isEmpty(feature.cell) {
+                guard feature.rank == 3, let index = surface.index(ofCrossed: feature.cell),
+                    SurfacePieces.shared.counts[Int(dual.kinds.pointer[index])] == 1
+                else { continue }
+                vertex = Int(cellVertex.pointer[index])
+            }
+            guard !moved.contains(vertex) else { continue }
+            served.insert(feature.cell)
+            moved.insert(vertex)
+            moves.append((vertex, feature.secluded(by: margin), feature.rank))
         }
-        return outside.merging(inside) { $1 }.map { ($0.key, $0.value) }
+        return moves
     }
 
     private func secluded(by margin: Double) -> Vector3d {

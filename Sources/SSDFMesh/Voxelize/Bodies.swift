@@ -19,7 +19,19 @@ struct Bodies {
         var isSolid = false
         /// Whether its box meets that of no other body.
         var isAlone = true
+
+        /// 36π V² / A³ of what it is with its caps: 1 of a ball, 0.52 of a cube, 0.30 of a tetrahedron, next to 0 of a
+        /// sheet.
+        var compactness: Double {
+            let surface = (area + capArea) / 2
+            return surface > 0 ? Double.pi * volume * volume / (surface * surface * surface) : 0
+        }
     }
+
+    /// Caps as large as the body itself are those of a solid all the same when it is then as compact as one: a cube that
+    /// half of is missing, say. A hair more than 1.
+    private static let largestCompactShare = 1.05
+    private static let leastCompactness = 0.2
 
     private(set) var bodies: [Body] = []
     /// The body of each patch.
@@ -95,7 +107,10 @@ struct Bodies {
         var area = 0.0
         for n in bodies.indices {
             bodies[n].volume = volume(bodies[n])
-            bodies[n].isSolid = bodies[n].capArea <= largestCapShare * bodies[n].area
+            bodies[n].isSolid =
+                bodies[n].capArea <= largestCapShare * bodies[n].area
+                || bodies[n].capArea <= Self.largestCompactShare * bodies[n].area
+                    && bodies[n].compactness >= Self.leastCompactness
             area += bodies[n].area
             guard bodies[n].isSolid else { continue }
             solidArea += bodies[n].area

@@ -36,7 +36,7 @@ struct FlatBase {
         var points = loop.map(position)
         var normals = loop.indices.map { normal(loop[$0], loop[($0 + 1) % loop.count]) }
         fillNotches(&points, &normals)
-        guard let plane = Self.plane(points) else { return nil }
+        guard let plane = Self.plane(points, normals) else { return nil }
         // Where notches were cut off down to a few corners, those say little: the rim itself must lie in the plane.
         let members = loop.count { abs(plane.height(position($0))) <= plane.tolerance }
         guard 10 * members >= 3 * loop.count else { return nil }
@@ -131,12 +131,12 @@ struct FlatBase {
     }
 
     /// The plane that a good part of the rim lies in, all of the rest being on one side of it.
-    private static func plane(_ points: [Vector3d]) -> Plane? {
+    private static func plane(_ points: [Vector3d], _ normals: [Vector3d]) -> Plane? {
         guard let (mean, _) = meanPlane(points) else { return nil }
         let tolerance = mean.tolerance
         if points.allSatisfy({ abs(mean.height($0)) <= tolerance }) { return mean }
-        // Of a few points nearly all would have to be in it.
-        guard points.count > 5 else { return nil }
+        // Any three of a few points are in some plane, but that is hardly ever one that all walls meet at right angles.
+        guard points.count > 5 else { return points.count > 3 ? prismBase(points, normals, towards: mean) : nil }
         let extent = tolerance / flatness
         // Three points of the rim make a plane; enough threes are tried to find one that a third of the rim shares.
         var random = Philox(seed: 17)
@@ -155,6 +155,31 @@ struct FlatBase {
         }
         guard let best, best.members >= 4, 3 * best.members >= points.count else { return nil }
         return best.plane
+    }
+
+    /// Sine of the largest angle between a prism's walls and what is square to its base.
+    private static let square = 0.01
+
+    /// The plane through three of a few points that is square to all walls, the other points being on one side of it.
+    private static func prismBase(_ points: [Vector3d], _ normals: [Vector3d], towards mean: Plane) -> Plane? {
+        let n = points.count
+        for a in 0..<n {
+            for b in a + 1..<n {
+                for c in b + 1..<n {
+                    let cross = (points[b] - points[a]).cross(points[c] - points[a])
+                    guard cross.length > 0 else { continue }
+                    let normal = cross.normalized * (cross.dot(mean.normal) < 0 ? -1 : 1)
+                    let plane = Plane(normal: normal, offset: points[a].dot(normal), tolerance: mean.tolerance)
+                    if normals.allSatisfy({ abs($0.dot(normal)) <= square }),
+                        points.allSatisfy({ plane.height($0) <= mean.tolerance })
+                            || points.allSatisfy({ plane.height($0) >= -mean.tolerance })
+                    {
+                        return plane
+                    }
+                }
+            }
+        }
+        return nil
     }
 
     /// The plane through a rim's centre across its area vector, and the length of that.

@@ -85,8 +85,8 @@ import SSDFMesh
 
     /// Of turned boxes the corners that planes of some cell tell of are in place, also where they lie between grid points
     /// in a cell that the surface does not cross or whose own voxels know but two of the sides.
-    @Test(arguments: [(0, 20.0, 8), (1, 33.0, 7), (0, 45.0, 7)])
-    func contouringFindsCornersOfTurnedBoxes(_ axis: Int, _ degrees: Double, _ least: Int) throws {
+    @Test(arguments: [(0, 20.0), (1, 33.0), (0, 45.0)])
+    func contouringFindsCornersOfTurnedBoxes(_ axis: Int, _ degrees: Double) throws {
         let half = Vector3d(0.5, 0.4, 0.3)
         let offset = Vector3d(0.0137, -0.0211, 0.0071)
         let (c, s) = (cos(degrees * .pi / 180), sin(degrees * .pi / 180))
@@ -103,11 +103,41 @@ import SSDFMesh
                 return (q - half * sign).length < 0.05 / 32
             }
         }
-        #expect(placed >= least, "\(placed) of 8")
+        #expect(placed == 8)
+    }
+
+    /// Of boxes turned every way all corners are in place, and next to all vertices are on the box (measured on 40 boxes at
+    /// 64: corners within 0.012 voxel, 1 vertex of 10,000 farther than 0.05 from the box).
+    @Test(arguments: 0..<12)
+    func contouringKeepsCornersOfBoxesTurnedAnyWay(_ seed: Int) throws {
+        var random = Philox(seed: UInt64(seed), stream: 21)
+        func uniform(_ low: Double, _ high: Double) -> Double { low + (high - low) * random.uniform() }
+        let x = Vector3d(uniform(-1, 1), uniform(-1, 1), uniform(-1, 1)).normalized
+        let y = x.cross(Vector3d(uniform(-1, 1), uniform(-1, 1), uniform(-1, 1))).normalized
+        let rows = (x, y, x.cross(y))
+        let half = Vector3d(uniform(0.25, 0.5), uniform(0.25, 0.5), uniform(0.25, 0.5))
+        let offset = Vector3d(uniform(-0.02, 0.02), uniform(-0.02, 0.02), uniform(-0.02, 0.02))
+        let distance = AnalyticVolume.box(half: half, rows: rows)
+        let h = 2 / 64.0
+        let mesh = try Self.extract(AnalyticVolume.band(resolution: 64) { distance($0 - offset) }, .dc)
+        #expect(MeshReport(mesh, threads: 2).isPerfect)
+        var nearest = [Double](repeating: .infinity, count: 8)
+        var off = 0
+        for vertex in 0..<mesh.vertexCount {
+            let p = Vector3d(mesh.position(vertex)) - offset
+            let q = Vector3d(rows.0.dot(p), rows.1.dot(p), rows.2.dot(p))
+            if abs(distance(p)) > 0.05 * h { off += 1 }
+            for corner in 0..<8 {
+                let sign = Vector3d(corner & 4 != 0 ? 1 : -1, corner & 2 != 0 ? 1 : -1, corner & 1 != 0 ? 1 : -1)
+                nearest[corner] = min(nearest[corner], (q - half * sign).length)
+            }
+        }
+        #expect(nearest.max()! < 0.05 * h, "\(nearest.map { $0 / h })")
+        #expect(Double(off) < 0.001 * Double(mesh.vertexCount), "\(off) of \(mesh.vertexCount)")
     }
 
     /// Of a box along the axes every vertex, corner and edge is in place; of a turned one, whose edges pass cells in
-    /// every way there is, 97 of 100 vertices (measured: 98.0 at 32, 99.3 at 64, 99.6 at 128).
+    /// every way there is, 999 of 1000 vertices.
     @Test(arguments: [false, true])
     func contouringKeepsCornersAndEdges(_ turned: Bool) throws {
         let half = Vector3d(0.61, 0.47, 0.53)
@@ -120,7 +150,7 @@ import SSDFMesh
             let mesh = try Self.extract(AnalyticVolume.band(resolution: resolution, distance), .dc)
             #expect(MeshReport(mesh, threads: 2).isPerfect)
             let off = (0..<mesh.vertexCount).count { abs(distance(Vector3d(mesh.position($0)))) > 0.05 * h }
-            #expect(off == 0 || turned && Double(off) < 0.03 * Double(mesh.vertexCount), "\(off) at \(resolution)")
+            #expect(off == 0 || turned && Double(off) < 0.001 * Double(mesh.vertexCount), "\(off) at \(resolution)")
             guard !turned else { continue }
             var vertices: [Vector3d] = []
             for vertex in 0..<mesh.vertexCount {

@@ -96,6 +96,18 @@ import Testing
         #expect(errors.share <= Self.allowed, "\(errors)")
     }
 
+    /// Caps as large as what is left: half the faces of a cube, a corner among what is gone, and of a tetrahedron.
+    @Test func autoClosesHalvesOfSmallSolids() throws {
+        for (name, whole, share) in [
+            ("cube", TriangleMesh.box(), Float(0.5)), ("tetrahedron", TriangleMesh.tetrahedron(), 0.5),
+        ] {
+            let half = whole.withoutBase(share: share)
+            #expect(2 * half.triangleCount == whole.triangleCount)
+            let errors = try Self.errors(half, clean: whole, resolution: 64)
+            #expect(errors.share <= Self.allowed, "\(name): \(errors)")
+        }
+    }
+
     /// A cone that widens downwards and is cut off flat: below what closes it, voxels by its wall are nearest to a face.
     @Test func nearestFacesTellTheSideBelowARim() throws {
         let whole = TriangleMesh.icosphere(radius: 0.8, frequency: 40)
