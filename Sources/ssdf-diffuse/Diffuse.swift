@@ -55,8 +55,6 @@ struct Diffuse: Tool {
     }
 
     func run() throws {
-        // Every layer takes what the one before gave back.
-        keepMemory()
         let session = try common.session(tool: Self.toolName)
         for input in inputs { try checkInput(input) }
         if let structure { try checkInput(structure) }

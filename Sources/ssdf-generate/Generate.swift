@@ -63,8 +63,6 @@ struct Generate: Tool {
     }
 
     func run() throws {
-        // Every layer takes what the one before gave back.
-        keepMemory()
         let session = try common.session(tool: Self.toolName)
         for input in inputs { try checkInput(input) }
         let directory = try ModelSearch.standard.open(model.model)

@@ -24,8 +24,6 @@ import SSDFVolume
     var mesh = SharedData.mesh("armadillo.obj")
 
     static func main() throws {
-        // As the tools do.
-        keepMemory()
         var benchmark = DiffusionBenchmark()
         var arguments = CommandLine.arguments.dropFirst().makeIterator()
         while let argument = arguments.next() {
