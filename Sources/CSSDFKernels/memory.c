@@ -143,11 +143,12 @@ void *ssdf_remap(void *address, size_t bytes, size_t *mapped) {
     return moved;
 }
 
-void ssdf_keep_memory(void) {
+void ssdf_keep_memory(int heap) {
     pthread_mutex_lock(&lock);
     keeps = 1;
     pthread_mutex_unlock(&lock);
 #ifdef __GLIBC__
+    if (!heap) return;
     // What is free at the top of a heap stays there, and what is too small for a block comes from a heap.
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 1 << 30);

@@ -130,6 +130,7 @@ import CSSDFKernels
 }
 
 /// Keeps the memory of buffers that go away for those to come, as `ssdf_keep_memory` says.
-package func keepMemory() { ssdf_keep_memory() }
+/// - Parameter heap: whether what the C library has free stays, too: for thousands of equal steps.
+package func keepMemory(heap: Bool) { ssdf_keep_memory(heap ? 1 : 0) }
 
 extension Buffer: @unchecked Sendable where Element: Sendable {}

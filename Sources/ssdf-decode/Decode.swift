@@ -46,7 +46,7 @@ struct Decode: Tool {
 
     func run() throws {
         // Every layer takes what the one before gave back.
-        keepMemory()
+        keepMemory(heap: false)
         let session = try common.session(tool: Self.toolName)
         try checkInput(input)
         let directory = try ModelSearch.standard.open(model.model)

@@ -40,7 +40,7 @@ struct Encode: Tool {
 
     func run() throws {
         // Every layer takes what the one before gave back.
-        keepMemory()
+        keepMemory(heap: false)
         let session = try common.session(tool: Self.toolName)
         try checkInput(input)
         let directory = try ModelSearch.standard.open(model.model)

@@ -60,7 +60,7 @@ struct TrainEvaluate: ParsableCommand {
     }
 
     func run() throws {
-        keepMemory()
+        keepMemory(heap: true)
         let session = try common.session(tool: Train.toolName)
         let directory = try ModelDirectory(path: model)
         let out = try sheet.map { try Output(path: $0) }

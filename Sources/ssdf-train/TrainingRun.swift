@@ -57,7 +57,7 @@ struct TrainingRun: ParsableArguments {
     /// which the first alone writes.
     func train(_ make: (TrainingFile, Setup) throws -> any Trainer) throws {
         // Every step takes what the one before gave back.
-        keepMemory()
+        keepMemory(heap: true)
         let group = try startProcesses()
         defer { if group != nil { stopProcesses() } }
         let reduction: any GradientReduction = group ?? SingleProcess()

@@ -36,7 +36,7 @@ import Testing
     /// Memory that was used before comes back, and is cleared where zeros are asked for; what is mapped never exceeds the
     /// most that was in use at one time.
     @Test func keepsMemoryWithinThePeak() {
-        keepMemory()
+        keepMemory(heap: true)
         let count = 3 << 18
         var used = 0
         var kept = 0

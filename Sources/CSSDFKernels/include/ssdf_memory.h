@@ -18,12 +18,13 @@ void ssdf_unmap(void *_Nonnull address, size_t mapped);
 // Enlarges a block, moving its pages when it must; NULL when there is no room, and the block is as it was.
 void *_Nullable ssdf_remap(void *_Nonnull address, size_t bytes, size_t *_Nonnull mapped);
 
-// From now on blocks that are given back, and what the C library's heap has free, are kept for the next request instead
-// of going back to the system. The blocks mapped never exceed the most that were in use at one time.
+// From now on blocks that are given back are kept for the next request instead of going back to the system. The blocks
+// mapped never exceed the most that were in use at one time. With `heap`, what the C library's heap has free stays, too,
+// which takes tens of megabytes more.
 //
 // For programs that do the same over and over on many threads: unmapping interrupts every processor that runs one of
 // them, and a page that comes back must be cleared.
-void ssdf_keep_memory(void);
+void ssdf_keep_memory(int heap);
 
 // Bytes of blocks that are in use, and of those kept.
 void ssdf_count_memory(size_t *_Nonnull used, size_t *_Nonnull kept);
