@@ -577,6 +577,17 @@ INLINE void enqueue(struct mesh *m, uint32_t h, uint32_t bucket) {
     m->tail[bucket] = h;
 }
 
+// Marks v and its neighbours: what was refused around them may do now.
+INLINE void mark_around(const struct mesh *m, vertex *v) {
+    v->marks |= SSDF_MARK_CHANGED;
+    uint32_t h = v->outgoing;
+    do {
+        m->vertices[m->corner[next_of(h)]].marks |= SSDF_MARK_CHANGED;
+        m->vertices[m->corner[previous_of(h)]].marks |= SSDF_MARK_CHANGED;
+        h = m->twin[previous_of(h)];
+    } while (h != NONE && h != v->outgoing);
+}
+
 INLINE int is_free(const vertex *u, const vertex *v) { return !((u->flags | v->flags) & SSDF_VERTEX_LOCKED); }
 
 enum outcome { DONE, TOPOLOGY, SHAPE, DISTANCE };
@@ -683,12 +694,17 @@ INLINE void run(struct ssdf_simplify_block *block) {
         if ((h & 3) == 3 || (m.twin[h] != NONE && m.twin[h] < h)) continue;
         const vertex *u = m.vertices + m.corner[h], *v = m.vertices + m.corner[next_of(h)];
         if (!is_free(u, v)) continue;
+        // What was refused in the last round is refused again where nothing has changed.
+        if (block->bound && !((u->marks | v->marks) & SSDF_MARK_DUE)) continue;
         uint32_t k = bucket_of(evaluate(u, v, place));
         if (k > last) continue;
         enqueue(&m, h, k);
         if (k < bucket) bucket = k;
     }
-    if (block->bound) list_samples(block->bound, count);
+    if (block->bound) {
+        list_samples(block->bound, count);
+        for (uint32_t v = 0; v < m.vertex_count; v++) m.vertices[v].marks &= (uint8_t)~SSDF_MARK_DUE;
+    }
     uint32_t clock = 0, marker = 0, removed = 0;
     float highest = 0;
     while (bucket <= last && count - removed > block->least_triangles) {
@@ -700,7 +716,7 @@ INLINE void run(struct ssdf_simplify_block *block) {
         m.head[bucket] = m.link[h];
         m.link[h] = IDLE;
         if (m.corner[h] == NONE) continue;
-        const vertex *u = m.vertices + m.corner[h], *v = m.vertices + m.corner[next_of(h)];
+        vertex *u = m.vertices + m.corner[h], *v = m.vertices + m.corner[next_of(h)];
         float cost = evaluate(u, v, place);
         if (u->changed > m.stamp[h] || v->changed > m.stamp[h]) {
             m.stamp[h] = clock;
@@ -710,6 +726,7 @@ INLINE void run(struct ssdf_simplify_block *block) {
                 continue;
             }
         }
+        if (cost > block->farthest * (u->a[0] + u->a[3] + u->a[5] + v->a[0] + v->a[3] + v->a[5])) continue;
         float x[3];
         for (int i = 0; i < 3; i++) x[i] = u->position[i] + place[i];
         uint32_t glued[4];
@@ -717,9 +734,17 @@ INLINE void run(struct ssdf_simplify_block *block) {
             {u->position[0], u->position[1], u->position[2]}, {v->position[0], v->position[1], v->position[2]}};
         enum outcome outcome = collapse(
             &m, h, x, clock + 1, ++marker, block->least_shape, block->bound, block->parent, &removed, glued);
+        int is_thin = outcome == SHAPE;
         for (int end = 0; block->bound && end < 2 && (outcome == DISTANCE || outcome == SHAPE); end++) {
             outcome = collapse(
                 &m, h, ends[end], clock + 1, ++marker, block->least_shape, block->bound, block->parent, &removed, glued);
+            is_thin |= outcome == SHAPE;
+        }
+        if (block->bound) {
+            if (outcome == DONE)
+                mark_around(&m, v);
+            else if (is_thin)
+                u->marks |= SSDF_MARK_THIN;
         }
         switch (outcome) {
         case TOPOLOGY:

@@ -9,16 +9,18 @@ extension SimplifyState {
     /// - Parameters:
     ///   - original: the mesh that the state was made of.
     ///   - leastShape: kept to as long as that lets anything go, then given up.
+    /// - Returns: false, and nothing is collapsed, when a sample is farther away already.
     /// - Complexity: O(n log n) and, for each collapse that is tried, the samples around it; 60 bytes a triangle more.
-    mutating func reduce(within error: Float, of original: TriangleMesh, leastShape: Float) {
+    mutating func reduce(within error: Float, of original: TriangleMesh, leastShape: Float) -> Bool {
         guard triangleCount > 0, error > 0, original.vertexCount + original.triangleCount < Int(UInt32.max) else {
-            return
+            return true
         }
         let scaled = TriangleMesh(positions: original.positions.map { $0 * scale }, triangles: original.triangles)
         let tree = TriangleBVH(scaled, threads: threads)
         let samples = verticesAndCentroids(of: scaled)
         let sampleCount = samples.count / 3
-        let faces = nearestFaces(to: samples)
+        let faces = Buffer<UInt32>(uninitialized: sampleCount)
+        guard findFaces(near: samples, within: error * scale, into: faces) else { return false }
         let next = Buffer<UInt32>(uninitialized: sampleCount)
         let first = Buffer<UInt32>(uninitialized: triangleCount)
         let spacing = Float(MeshDistance.spacing(scaled, triangleCount, threads: threads))
@@ -27,20 +29,28 @@ extension SimplifyState {
                 tree: tree, samples: samples.pointer, face: faces.pointer, next: next.pointer, first: first.pointer,
                 sample_count: UInt32(sampleCount), most: (error * scale) * (error * scale), spacing: spacing)
             var shape = leastShape
+            retry(nil)
             while true {
                 let before = triangleCount
                 round(
                     blockSize: .max, shift: 0, threshold: 1e30, cap: 1, target: 0, leastShape: shape, bound: &bound)
-                guard triangleCount == before else { continue }
+                if triangleCount < before {
+                    retry(SSDF_MARK_CHANGED)
+                    continue
+                }
                 guard shape > 0 else { break }
                 shape = 0
+                retry(SSDF_MARK_THIN)
             }
         }
+        return true
     }
 
-    /// The triangle of the mesh as it stands that is nearest to each of points `[n, 3]`, scaled as the state's vertices.
-    private func nearestFaces(to points: borrowing Buffer<Float>) -> Buffer<UInt32> {
-        let faces = Buffer<UInt32>(zeros: points.count / 3)
+    /// Finds the triangle of the mesh as it stands that is nearest to each of points `[n, 3]`, scaled as the state's
+    /// vertices. Returns false when one is farther than `reach` from all.
+    private func findFaces(
+        near points: borrowing Buffer<Float>, within reach: Float, into faces: borrowing Buffer<UInt32>
+    ) -> Bool {
         let positions = [Float](filling: 3 * vertexCount) { out in
             for v in 0..<vertexCount {
                 let p = vertices.pointer[v].position
@@ -52,8 +62,8 @@ extension SimplifyState {
             triangles: Array(UnsafeBufferPointer(start: triangles.pointer, count: 3 * triangleCount)))
         let found = Unchecked(faces.pointer)
         TriangleBVH(mesh, threads: threads).forEachClosestPoint(
-            to: points.pointer, count: points.count / 3, threads: threads
-        ) { found.value[$0] = UInt32($1?.triangle ?? 0) }
-        return faces
+            to: points.pointer, count: points.count / 3, within: reach, threads: threads
+        ) { found.value[$0] = $1.map { UInt32($0.triangle) } ?? .max }
+        return !UnsafeBufferPointer(start: faces.pointer, count: faces.count).contains(.max)
     }
 }
