@@ -22,6 +22,8 @@ enum ssdf_simplify_marks {
     SSDF_MARK_CHANGED = 1,  // out: a triangle at it has changed in this call
     SSDF_MARK_THIN = 2,     // out: a collapse at it was refused for the shape of a triangle
     SSDF_MARK_DUE = 4,      // in: with a bound, edges are tried at such vertices; cleared
+    SSDF_MARK_DOUBT = 8,    // two bits, 0 … 3: `farthest` is a quarter as much for each; of two vertices the greater stays
+    SSDF_MARK_CARE = 32,    // three bits, 0 … 7: `most` is a quarter as much for each; of two vertices the greater stays
 };
 
 // A vertex of a mesh that is being simplified: one cache line.
@@ -37,7 +39,7 @@ struct ssdf_simplify_vertex {
     uint32_t outgoing;  // scratch: a half-edge that leaves it
     uint16_t valence;   // triangles around it, those of other blocks included
     uint8_t flags;      // enum ssdf_simplify_flags
-    uint8_t marks;      // enum ssdf_simplify_marks, used with a bound
+    uint8_t marks;      // enum ssdf_simplify_marks
 };
 
 // What holds collapses to a distance from the original: the original, and samples of it that are listed at faces.

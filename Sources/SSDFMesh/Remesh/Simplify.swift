@@ -94,26 +94,34 @@ private func simplify(_ mesh: TriangleMesh, to faces: Int, _ options: SimplifyOp
 private let fittedShape: Float = 0.3
 
 /// Collapses that the quadrics vouch for come first, in blocks; then each is held to the error at samples around it; only
-/// the finished surface is measured as a whole.
+/// the finished surface is measured as a whole. Where it is too far away, all is done again with less allowed there.
 private func simplify(_ mesh: TriangleMesh, within error: Float, _ options: SimplifyOptions) -> SimplifyResult {
+    var best = SimplifyResult(
+        mesh: TriangleMesh(positions: mesh.positions, triangles: mesh.triangles), measuredError: 0)
+    guard error > 0 else { return best }
     let input = TriangleBVH(mesh, threads: options.threads)
-    // Of the error: a vertex that has strayed by this on the average of its planes has few farther than three times that.
+    var marks = [UInt8](repeating: 0, count: mesh.vertexCount)
+    // As a share of the error: most of what has strayed by this, on the average of its planes, is nowhere farther than the error.
     var trusted: Float = 0.25
-    // Samples between those that collapses are held to may come to lie farther away: then a little less is allowed.
-    var allowed = error
-    for _ in 0..<8 where error > 0 {
-        var state = SimplifyState(mesh, threads: options.threads)
-        if trusted >= 0.05 { state.reduce(strayed: trusted * allowed, leastShape: options.leastShape) }
-        guard state.reduce(within: allowed, of: mesh, leastShape: options.leastShape) else {
-            trusted /= 2
+    // Between the samples that collapses are held to the surface is often a sixth farther away, seldom more.
+    var allowed = 0.85 * error
+    for attempt in 0..<16 {
+        var state = SimplifyState(mesh, marks: marks, threads: options.threads)
+        if attempt < 8 { state.reduce(strayed: trusted * allowed, leastShape: options.leastShape) }
+        let doubtful = state.reduce(within: allowed, of: mesh, leastShape: options.leastShape)
+        guard doubtful.isEmpty else {
+            state.raise(&marks, at: doubtful, by: SSDF_MARK_DOUBT, most: 3)
+            if attempt > 2 { trusted /= 2 }
             continue
         }
         let surface = state.mesh()
-        let distance = MeshDistance(mesh, input, surface, threads: options.threads)
-        if distance.hausdorff <= error { return SimplifyResult(mesh: surface, measuredError: distance.hausdorff) }
-        allowed *= 0.98 * error / distance.hausdorff
-        trusted /= 2
+        let distance = MeshDistance(mesh, input, surface, farther: error, threads: options.threads)
+        if distance.hausdorff <= error {
+            best = SimplifyResult(mesh: surface, measuredError: distance.hausdorff)
+            break
+        }
+        state.raise(&marks, at: distance.farTriangles, by: SSDF_MARK_CARE, most: 7)
+        if attempt > 1 { allowed *= 0.9 }
     }
-    return SimplifyResult(
-        mesh: TriangleMesh(positions: mesh.positions, triangles: mesh.triangles), measuredError: 0)
+    return best
 }

@@ -9,18 +9,19 @@ extension SimplifyState {
     /// - Parameters:
     ///   - original: the mesh that the state was made of.
     ///   - leastShape: kept to as long as that lets anything go, then given up.
-    /// - Returns: false, and nothing is collapsed, when a sample is farther away already.
+    /// - Returns: when samples are farther away already, the triangles nearest to these, and nothing is collapsed.
     /// - Complexity: O(n log n) and, for each collapse that is tried, the samples around it; 60 bytes a triangle more.
-    mutating func reduce(within error: Float, of original: TriangleMesh, leastShape: Float) -> Bool {
+    mutating func reduce(within error: Float, of original: TriangleMesh, leastShape: Float) -> [UInt32] {
         guard triangleCount > 0, error > 0, original.vertexCount + original.triangleCount < Int(UInt32.max) else {
-            return true
+            return []
         }
         let scaled = TriangleMesh(positions: original.positions.map { $0 * scale }, triangles: original.triangles)
         let tree = TriangleBVH(scaled, threads: threads)
         let samples = verticesAndCentroids(of: scaled)
         let sampleCount = samples.count / 3
         let faces = Buffer<UInt32>(uninitialized: sampleCount)
-        guard findFaces(near: samples, within: error * scale, into: faces) else { return false }
+        let far = findFaces(near: samples, within: error * scale, into: faces)
+        guard far.isEmpty else { return far }
         let next = Buffer<UInt32>(uninitialized: sampleCount)
         let first = Buffer<UInt32>(uninitialized: triangleCount)
         let spacing = Float(MeshDistance.spacing(scaled, triangleCount, threads: threads))
@@ -43,14 +44,14 @@ extension SimplifyState {
                 retry(SSDF_MARK_THIN)
             }
         }
-        return true
+        return []
     }
 
     /// Finds the triangle of the mesh as it stands that is nearest to each of points `[n, 3]`, scaled as the state's
-    /// vertices. Returns false when one is farther than `reach` from all.
+    /// vertices. Returns those found for points that are farther away than `reach`.
     private func findFaces(
         near points: borrowing Buffer<Float>, within reach: Float, into faces: borrowing Buffer<UInt32>
-    ) -> Bool {
+    ) -> [UInt32] {
         let positions = [Float](filling: 3 * vertexCount) { out in
             for v in 0..<vertexCount {
                 let p = vertices.pointer[v].position
@@ -61,9 +62,13 @@ extension SimplifyState {
             positions: positions,
             triangles: Array(UnsafeBufferPointer(start: triangles.pointer, count: 3 * triangleCount)))
         let found = Unchecked(faces.pointer)
-        TriangleBVH(mesh, threads: threads).forEachClosestPoint(
+        let tree = TriangleBVH(mesh, threads: threads)
+        tree.forEachClosestPoint(
             to: points.pointer, count: points.count / 3, within: reach, threads: threads
         ) { found.value[$0] = $1.map { UInt32($0.triangle) } ?? .max }
-        return !UnsafeBufferPointer(start: faces.pointer, count: faces.count).contains(.max)
+        return (0..<faces.count).filter { faces.pointer[$0] == .max }.compactMap { s in
+            let p = points.pointer + 3 * s
+            return tree.closestPoint(to: Vector3f(p[0], p[1], p[2])).map { UInt32($0.triangle) }
+        }
     }
 }

@@ -28,7 +28,8 @@ struct SimplifyState: ~Copyable {
     private(set) var refusedShape = 0
     private(set) var lockedVertices = 0
 
-    init(_ mesh: TriangleMesh, threads: Int) {
+    /// - Parameter marks: for each vertex, how much less than others it may stray, as `ssdf_simplify_marks`.
+    init(_ mesh: TriangleMesh, marks: [UInt8]? = nil, threads: Int) {
         self.threads = threads
         let size = mesh.boundingBox.longestSide
         scale = size > 0 && size.isFinite ? Float(sign: .plus, exponent: -size.exponent, significand: 1) : 1
@@ -40,6 +41,7 @@ struct SimplifyState: ~Copyable {
         for v in 0..<vertexCount {
             let p = mesh.position(v) * scale
             vertices.pointer[v].position = (p.x, p.y, p.z)
+            if let marks { vertices.pointer[v].marks = marks[v] }
         }
         triangles = Buffer(mesh.triangles)
     }
