@@ -109,6 +109,17 @@ INLINE float evaluate(const vertex *u, const vertex *v, float place[3]) {
     return cost > 1e-36f ? cost : 1e-36f;
 }
 
+INLINE float power_of_half(int n) { return 1.0f / (float)(1 << n); }
+
+// Of each level that two vertices have, the greater, beside what else is marked at either.
+INLINE uint8_t stricter(uint8_t a, uint8_t b) {
+    const uint8_t doubt = 3 * SSDF_MARK_DOUBT, care = 7 * SSDF_MARK_CARE;
+    uint8_t flags = (uint8_t)((a | b) & (SSDF_MARK_DOUBT - 1));
+    uint8_t most_doubt = (a & doubt) > (b & doubt) ? a & doubt : b & doubt;
+    uint8_t most_care = (a & care) > (b & care) ? a & care : b & care;
+    return flags | most_doubt | most_care;
+}
+
 // Makes v the sum of u and v, at x.
 INLINE void merge(const vertex *u, vertex *v, const float x[3]) {
     float du[3], dv[3], au[3], av[3];
@@ -124,6 +135,7 @@ INLINE void merge(const vertex *u, vertex *v, const float x[3]) {
     }
     for (int i = 0; i < 6; i++) v->a[i] += u->a[i];
     v->c = c > 0 ? c : 0;
+    v->marks = stricter(u->marks, v->marks);
     v->flags |= u->flags & (SSDF_VERTEX_BORDER | SSDF_VERTEX_BORDERED);
 }
 
@@ -453,7 +465,8 @@ INLINE int add_fan(
 }
 
 // Whether samples of a triangle lie near enough to the original.
-INLINE int triangle_stays_near(const struct ssdf_simplify_bound *bound, const float corner[3][3]) {
+INLINE int triangle_stays_near(
+    const struct ssdf_simplify_bound *bound, float most, const float corner[3][3]) {
     float e[3], f[3], n[3], points[3 * MOST_DIVISIONS * MOST_DIVISIONS];
     struct ssdf_bvh_closest results[MOST_DIVISIONS * MOST_DIVISIONS];
     subtract(corner[1], corner[0], e);
@@ -471,19 +484,20 @@ INLINE int triangle_stays_near(const struct ssdf_simplify_bound *bound, const fl
             }
         }
     }
-    ssdf_bvh_closest_points(bound->tree, points, count, bound->most, results);
+    ssdf_bvh_closest_points(bound->tree, points, count, most, results);
     for (size_t i = 0; i < count; i++)
         if (results[i].triangle == UINT32_MAX) return 0;
     return 1;
 }
 
 // Whether some triangle of the fan lies near enough to each of the samples listed at t.
-INLINE int samples_stay_near(const struct ssdf_simplify_bound *bound, uint32_t t, const struct fan *fan) {
+INLINE int samples_stay_near(
+    const struct ssdf_simplify_bound *bound, float most, uint32_t t, const struct fan *fan) {
     for (uint32_t s = bound->first[t]; s != NONE; s = bound->next[s]) {
         uint32_t i = 0;
         while (i < fan->count && distance_to_triangle(
                                      bound->samples + 3 * (size_t)s, fan->corner[i][0], fan->corner[i][1],
-                                     fan->corner[i][2]) > bound->most)
+                                     fan->corner[i][2]) > most)
             i++;
         if (i == fan->count) return 0;
     }
@@ -515,15 +529,16 @@ static int stays_near(
     const struct mesh *m, const struct ssdf_simplify_bound *bound, const vertex *u, const vertex *v, const float x[3],
     uint32_t t0, uint32_t t1, struct fan *fan) {
     struct ssdf_bvh_closest nearest;
-    ssdf_bvh_closest_points(bound->tree, x, 1, bound->most, &nearest);
+    float most = bound->most * power_of_half(2 * (stricter(u->marks, v->marks) / SSDF_MARK_CARE));
+    ssdf_bvh_closest_points(bound->tree, x, 1, most, &nearest);
     if (nearest.triangle == UINT32_MAX) return 0;
     fan->count = 0;
     if (!add_fan(m, u, x, t0, t1, fan) || !add_fan(m, v, x, t0, t1, fan)) return 0;
     FOR_TRIANGLES_AROUND(m, u, v, t0, t1, t, {
-        if (!samples_stay_near(bound, t, fan)) return 0;
+        if (!samples_stay_near(bound, most, t, fan)) return 0;
     })
     for (uint32_t i = 0; i < fan->count; i++)
-        if (!triangle_stays_near(bound, (const float(*)[3])fan->corner[i])) return 0;
+        if (!triangle_stays_near(bound, most, (const float(*)[3])fan->corner[i])) return 0;
     return 1;
 }
 
@@ -575,6 +590,17 @@ INLINE void enqueue(struct mesh *m, uint32_t h, uint32_t bucket) {
     else
         m->link[m->tail[bucket]] = h;
     m->tail[bucket] = h;
+}
+
+// Marks v and its neighbours: what was refused around them may do now.
+INLINE void mark_around(const struct mesh *m, vertex *v) {
+    v->marks |= SSDF_MARK_CHANGED;
+    uint32_t h = v->outgoing;
+    do {
+        m->vertices[m->corner[next_of(h)]].marks |= SSDF_MARK_CHANGED;
+        m->vertices[m->corner[previous_of(h)]].marks |= SSDF_MARK_CHANGED;
+        h = m->twin[previous_of(h)];
+    } while (h != NONE && h != v->outgoing);
 }
 
 INLINE int is_free(const vertex *u, const vertex *v) { return !((u->flags | v->flags) & SSDF_VERTEX_LOCKED); }
@@ -683,12 +709,17 @@ INLINE void run(struct ssdf_simplify_block *block) {
         if ((h & 3) == 3 || (m.twin[h] != NONE && m.twin[h] < h)) continue;
         const vertex *u = m.vertices + m.corner[h], *v = m.vertices + m.corner[next_of(h)];
         if (!is_free(u, v)) continue;
+        // What was refused in the last round is refused again where nothing has changed.
+        if (block->bound && !((u->marks | v->marks) & SSDF_MARK_DUE)) continue;
         uint32_t k = bucket_of(evaluate(u, v, place));
         if (k > last) continue;
         enqueue(&m, h, k);
         if (k < bucket) bucket = k;
     }
-    if (block->bound) list_samples(block->bound, count);
+    if (block->bound) {
+        list_samples(block->bound, count);
+        for (uint32_t v = 0; v < m.vertex_count; v++) m.vertices[v].marks &= (uint8_t)~SSDF_MARK_DUE;
+    }
     uint32_t clock = 0, marker = 0, removed = 0;
     float highest = 0;
     while (bucket <= last && count - removed > block->least_triangles) {
@@ -700,7 +731,7 @@ INLINE void run(struct ssdf_simplify_block *block) {
         m.head[bucket] = m.link[h];
         m.link[h] = IDLE;
         if (m.corner[h] == NONE) continue;
-        const vertex *u = m.vertices + m.corner[h], *v = m.vertices + m.corner[next_of(h)];
+        vertex *u = m.vertices + m.corner[h], *v = m.vertices + m.corner[next_of(h)];
         float cost = evaluate(u, v, place);
         if (u->changed > m.stamp[h] || v->changed > m.stamp[h]) {
             m.stamp[h] = clock;
@@ -710,6 +741,8 @@ INLINE void run(struct ssdf_simplify_block *block) {
                 continue;
             }
         }
+        float farthest = block->farthest * power_of_half(2 * (stricter(u->marks, v->marks) / SSDF_MARK_DOUBT & 3));
+        if (cost > farthest * (u->a[0] + u->a[3] + u->a[5] + v->a[0] + v->a[3] + v->a[5])) continue;
         float x[3];
         for (int i = 0; i < 3; i++) x[i] = u->position[i] + place[i];
         uint32_t glued[4];
@@ -717,9 +750,17 @@ INLINE void run(struct ssdf_simplify_block *block) {
             {u->position[0], u->position[1], u->position[2]}, {v->position[0], v->position[1], v->position[2]}};
         enum outcome outcome = collapse(
             &m, h, x, clock + 1, ++marker, block->least_shape, block->bound, block->parent, &removed, glued);
+        int is_thin = outcome == SHAPE;
         for (int end = 0; block->bound && end < 2 && (outcome == DISTANCE || outcome == SHAPE); end++) {
             outcome = collapse(
                 &m, h, ends[end], clock + 1, ++marker, block->least_shape, block->bound, block->parent, &removed, glued);
+            is_thin |= outcome == SHAPE;
+        }
+        if (block->bound) {
+            if (outcome == DONE)
+                mark_around(&m, v);
+            else if (is_thin)
+                u->marks |= SSDF_MARK_THIN;
         }
         switch (outcome) {
         case TOPOLOGY:

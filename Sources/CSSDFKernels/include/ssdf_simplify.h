@@ -18,6 +18,14 @@ enum ssdf_simplify_flags {
     SSDF_VERTEX_BORDERED = 8,  // its quadric holds its border edges
 };
 
+enum ssdf_simplify_marks {
+    SSDF_MARK_CHANGED = 1,  // out: a triangle at it has changed in this call
+    SSDF_MARK_THIN = 2,     // out: a collapse at it was refused for the shape of a triangle
+    SSDF_MARK_DUE = 4,      // in: with a bound, edges are tried at such vertices; cleared
+    SSDF_MARK_DOUBT = 8,    // two bits, 0 … 3: `farthest` is a quarter as much for each; of two vertices the greater stays
+    SSDF_MARK_CARE = 32,    // three bits, 0 … 7: `most` is a quarter as much for each; of two vertices the greater stays
+};
+
 // A vertex of a mesh that is being simplified: one cache line.
 //
 // The quadric is written around the vertex's own position p: error(p + y) = yᵀ A y + 2 b·y + c. Its numbers are then as
@@ -31,7 +39,7 @@ struct ssdf_simplify_vertex {
     uint32_t outgoing;  // scratch: a half-edge that leaves it
     uint16_t valence;   // triangles around it, those of other blocks included
     uint8_t flags;      // enum ssdf_simplify_flags
-    uint8_t unused;
+    uint8_t marks;      // enum ssdf_simplify_marks
 };
 
 // What holds collapses to a distance from the original: the original, and samples of it that are listed at faces.
@@ -56,6 +64,7 @@ struct ssdf_simplify_block {
     uint32_t triangle_count;   // in and out
     uint32_t least_triangles;  // no collapse starts with this many triangles or fewer
     float threshold;           // collapses cost at most this (weight · squared distance)
+    float farthest;            // collapses cost at most this for each unit of weight: a mean of squared distances
     float sharp_cosine;        // edges by angles of a greater cosine are flipped in the end where that costs little; 1: none
     struct ssdf_simplify_bound *_Nullable bound;  // what collapses may not exceed; flips are not held to it
     float least_shape;         // a triangle may not fall below this shape (0 … 1, equilateral) unless it improves

@@ -13,6 +13,9 @@ package struct MeshDistance: Sendable, Equatable {
     /// Samples taken on both.
     package var samples = 0
 
+    /// Triangles of the second surface that have, or are nearest to, a sample farther away than was to be looked for.
+    var farTriangles: [UInt32] = []
+
     /// The mean over both directions.
     package var mean: Float { (meanForward + meanBackward) / 2 }
     /// The symmetric Hausdorff distance between the samples and the surfaces: a lower bound of the true one.
@@ -27,14 +30,17 @@ package struct MeshDistance: Sendable, Equatable {
         self.init(first, TriangleBVH(first, threads: threads), second, threads: threads)
     }
 
-    init(_ first: TriangleMesh, _ tree: TriangleBVH, _ second: TriangleMesh, threads: Int) {
+    init(
+        _ first: TriangleMesh, _ tree: TriangleBVH, _ second: TriangleMesh, farther: Float = .infinity, threads: Int
+    ) {
         let count = max(20_000, 2 * max(first.triangleCount, second.triangleCount))
         let other = TriangleBVH(second, threads: threads)
-        let forward = Self.oneWay(from: first, to: other, samples: count, threads: threads)
-        let backward = Self.oneWay(from: second, to: tree, samples: count, threads: threads)
+        let forward = Self.oneWay(from: first, to: other, samples: count, farther: farther, threads: threads)
+        let backward = Self.oneWay(from: second, to: tree, samples: count, farther: farther, threads: threads)
         (meanForward, maximumForward) = (forward.mean, forward.maximum)
         (meanBackward, maximumBackward) = (backward.mean, backward.maximum)
         samples = forward.samples + backward.samples
+        farTriangles = forward.far.map { $0.to } + backward.far.map { $0.from }
     }
 
     private struct Part {
@@ -42,6 +48,7 @@ package struct MeshDistance: Sendable, Equatable {
         var sum = 0.0
         var maximum: Float = 0
         var samples = 0
+        var far: [(from: UInt32, to: UInt32)] = []
     }
 
     /// Triangles that a thread takes at a time; fixed, so that sums do not depend on the number of threads.
@@ -62,11 +69,11 @@ package struct MeshDistance: Sendable, Equatable {
     }
 
     private static func oneWay(
-        from mesh: TriangleMesh, to tree: TriangleBVH, samples: Int, threads: Int
-    ) -> (mean: Float, maximum: Float, samples: Int) {
+        from mesh: TriangleMesh, to tree: TriangleBVH, samples: Int, farther: Float, threads: Int
+    ) -> (mean: Float, maximum: Float, samples: Int, far: [(from: UInt32, to: UInt32)]) {
         guard mesh.triangleCount > 0, tree.triangleCount > 0 else {
             // Nothing is infinitely far from something.
-            return (mesh.triangleCount == tree.triangleCount ? (0, 0, 0) : (.infinity, .infinity, 0))
+            return (mesh.triangleCount == tree.triangleCount ? (0, 0, 0, []) : (.infinity, .infinity, 0, []))
         }
         let parts = (mesh.triangleCount + grain - 1) / grain
         let areas = areas(mesh, threads: threads)
@@ -83,6 +90,7 @@ package struct MeshDistance: Sendable, Equatable {
                 tree.visitClosestPoints(to: points) { place in
                     let distance = place.distanceSquared.squareRoot()
                     result.maximum = max(result.maximum, distance)
+                    if distance > farther { result.far.append((UInt32(t), UInt32(place.triangle))) }
                     if index < inner { sum += Double(distance) }
                     index += 1
                 }
@@ -96,7 +104,7 @@ package struct MeshDistance: Sendable, Equatable {
         let sum = results.reduce(0) { $0 + $1.sum }
         return (
             area > 0 ? Float(sum / area) : 0, results.reduce(0) { max($0, $1.maximum) },
-            results.reduce(0) { $0 + $1.samples }
+            results.reduce(0) { $0 + $1.samples }, results.flatMap(\.far)
         )
     }
 

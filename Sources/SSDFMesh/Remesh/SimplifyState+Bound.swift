@@ -9,16 +9,19 @@ extension SimplifyState {
     /// - Parameters:
     ///   - original: the mesh that the state was made of.
     ///   - leastShape: kept to as long as that lets anything go, then given up.
+    /// - Returns: when samples are farther away already, the triangles nearest to these, and nothing is collapsed.
     /// - Complexity: O(n log n) and, for each collapse that is tried, the samples around it; 60 bytes a triangle more.
-    mutating func reduce(within error: Float, of original: TriangleMesh, leastShape: Float) {
+    mutating func reduce(within error: Float, of original: TriangleMesh, leastShape: Float) -> [UInt32] {
         guard triangleCount > 0, error > 0, original.vertexCount + original.triangleCount < Int(UInt32.max) else {
-            return
+            return []
         }
         let scaled = TriangleMesh(positions: original.positions.map { $0 * scale }, triangles: original.triangles)
         let tree = TriangleBVH(scaled, threads: threads)
         let samples = verticesAndCentroids(of: scaled)
         let sampleCount = samples.count / 3
-        let faces = nearestFaces(to: samples)
+        let faces = Buffer<UInt32>(uninitialized: sampleCount)
+        let far = findFaces(near: samples, within: error * scale, into: faces)
+        guard far.isEmpty else { return far }
         let next = Buffer<UInt32>(uninitialized: sampleCount)
         let first = Buffer<UInt32>(uninitialized: triangleCount)
         let spacing = Float(MeshDistance.spacing(scaled, triangleCount, threads: threads))
@@ -27,20 +30,28 @@ extension SimplifyState {
                 tree: tree, samples: samples.pointer, face: faces.pointer, next: next.pointer, first: first.pointer,
                 sample_count: UInt32(sampleCount), most: (error * scale) * (error * scale), spacing: spacing)
             var shape = leastShape
+            retry(nil)
             while true {
                 let before = triangleCount
                 round(
                     blockSize: .max, shift: 0, threshold: 1e30, cap: 1, target: 0, leastShape: shape, bound: &bound)
-                guard triangleCount == before else { continue }
+                if triangleCount < before {
+                    retry(SSDF_MARK_CHANGED)
+                    continue
+                }
                 guard shape > 0 else { break }
                 shape = 0
+                retry(SSDF_MARK_THIN)
             }
         }
+        return []
     }
 
-    /// The triangle of the mesh as it stands that is nearest to each of points `[n, 3]`, scaled as the state's vertices.
-    private func nearestFaces(to points: borrowing Buffer<Float>) -> Buffer<UInt32> {
-        let faces = Buffer<UInt32>(zeros: points.count / 3)
+    /// Finds the triangle of the mesh as it stands that is nearest to each of points `[n, 3]`, scaled as the state's
+    /// vertices. Returns those found for points that are farther away than `reach`.
+    private func findFaces(
+        near points: borrowing Buffer<Float>, within reach: Float, into faces: borrowing Buffer<UInt32>
+    ) -> [UInt32] {
         let positions = [Float](filling: 3 * vertexCount) { out in
             for v in 0..<vertexCount {
                 let p = vertices.pointer[v].position
@@ -51,9 +62,13 @@ extension SimplifyState {
             positions: positions,
             triangles: Array(UnsafeBufferPointer(start: triangles.pointer, count: 3 * triangleCount)))
         let found = Unchecked(faces.pointer)
-        TriangleBVH(mesh, threads: threads).forEachClosestPoint(
-            to: points.pointer, count: points.count / 3, threads: threads
-        ) { found.value[$0] = UInt32($1?.triangle ?? 0) }
-        return faces
+        let tree = TriangleBVH(mesh, threads: threads)
+        tree.forEachClosestPoint(
+            to: points.pointer, count: points.count / 3, within: reach, threads: threads
+        ) { found.value[$0] = $1.map { UInt32($0.triangle) } ?? .max }
+        return (0..<faces.count).filter { faces.pointer[$0] == .max }.compactMap { s in
+            let p = points.pointer + 3 * s
+            return tree.closestPoint(to: Vector3f(p[0], p[1], p[2])).map { UInt32($0.triangle) }
+        }
     }
 }

@@ -42,8 +42,21 @@ extension SimplifyState {
         }
     }
 
+    /// Raises a level by one, up to `most`, at every vertex of the original that has become a corner of one of `faces`.
+    func raise(_ marks: inout [UInt8], at faces: [UInt32], by step: ssdf_simplify_marks, most: UInt8) {
+        guard let homes = homes() else { return }
+        var isNear = [Bool](repeating: false, count: vertexCount)
+        for t in faces {
+            for h in 3 * Int(t)..<3 * Int(t) + 3 { isNear[Int(triangles.pointer[h])] = true }
+        }
+        let unit = UInt8(step.rawValue)
+        for v in 0..<marks.count where homes[v] != .max && isNear[Int(homes[v])] {
+            if marks[v] / unit & most < most { marks[v] += unit }
+        }
+    }
+
     /// For each vertex that the state was made of, the one it became part of, or `UInt32.max`; nil before any round.
-    private func homes() -> [UInt32]? {
+    func homes() -> [UInt32]? {
         guard var homes = successors.last else { return nil }
         for earlier in successors.dropLast().reversed() {
             homes = earlier.withUnsafeBufferPointer { earlier in

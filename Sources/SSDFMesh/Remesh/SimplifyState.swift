@@ -28,7 +28,8 @@ struct SimplifyState: ~Copyable {
     private(set) var refusedShape = 0
     private(set) var lockedVertices = 0
 
-    init(_ mesh: TriangleMesh, threads: Int) {
+    /// - Parameter marks: for each vertex, how much less than others it may stray, as `ssdf_simplify_marks`.
+    init(_ mesh: TriangleMesh, marks: [UInt8]? = nil, threads: Int) {
         self.threads = threads
         let size = mesh.boundingBox.longestSide
         scale = size > 0 && size.isFinite ? Float(sign: .plus, exponent: -size.exponent, significand: 1) : 1
@@ -40,6 +41,7 @@ struct SimplifyState: ~Copyable {
         for v in 0..<vertexCount {
             let p = mesh.position(v) * scale
             vertices.pointer[v].position = (p.x, p.y, p.z)
+            if let marks { vertices.pointer[v].marks = marks[v] }
         }
         triangles = Buffer(mesh.triangles)
     }
@@ -85,6 +87,35 @@ struct SimplifyState: ~Copyable {
         }
     }
 
+    /// Collapses, without a look at the samples of any surface, what moves the surface by far less than `strayed`, in the
+    /// mesh's units.
+    mutating func reduce(strayed: Float, leastShape: Float) {
+        var shift: Float = 0.05
+        var before = Int.max
+        while vertexCount > 2 * Self.blockSize && Double(triangleCount) < 0.85 * Double(before) {
+            before = triangleCount
+            round(
+                blockSize: Self.blockSize, shift: shift, threshold: 1e30, cap: 0.75, target: 0, leastShape: leastShape,
+                strayed: strayed * scale)
+            shift += 0.1237
+            if shift > 0.45 { shift -= 0.4 }
+        }
+        round(
+            blockSize: .max, shift: 0, threshold: 1e30, cap: 1, target: 0, leastShape: leastShape,
+            strayed: strayed * scale)
+    }
+
+    /// Passes on to the next round which vertices to try again: all, those whose triangles have changed, or those where a
+    /// shape stood in the way.
+    func retry(_ marks: ssdf_simplify_marks?) {
+        let due = UInt8(SSDF_MARK_DUE.rawValue)
+        for v in 0..<vertexCount {
+            let isDue = marks.map { vertices.pointer[v].marks & UInt8($0.rawValue) != 0 } ?? true
+            vertices.pointer[v].marks &= ~(due | UInt8(SSDF_MARK_CHANGED.rawValue))
+            if isDue { vertices.pointer[v].marks |= due }
+        }
+    }
+
     /// A cost that most edges of a mesh of curved surfaces and small triangles stay below: it scales with the cube of
     /// their length, as costs do.
     private func firstThreshold() -> Float {
@@ -102,12 +133,13 @@ struct SimplifyState: ~Copyable {
 
     /// Cuts the mesh into blocks, simplifies each, and joins what is left.
     /// - Parameters:
+    ///   - strayed: the root of the mean of the squared distances to the planes at an edge that its collapse may cost.
     ///   - cap: the largest share of its triangles that a block may lose.
     ///   - target: for a single block, the triangles to stop at.
     ///   - bound: for a single block, the distance that collapses are held to.
     mutating func round(
         blockSize: Int, shift: Float, threshold: Float, cap: Double, target: Int, leastShape: Float,
-        bound: UnsafeMutablePointer<ssdf_simplify_bound>? = nil
+        strayed: Float = .infinity, bound: UnsafeMutablePointer<ssdf_simplify_bound>? = nil
     ) {
         let blocks = blockSize >= vertexCount ? 1 : (vertexCount + blockSize - 1) / blockSize
         let size = blocks == 1 ? vertexCount : blockSize
@@ -148,7 +180,7 @@ struct SimplifyState: ~Copyable {
                     scratch: memory.value + words * worker, vertex_count: UInt32(min(size, total - first)),
                     triangle_count: UInt32(count),
                     least_triangles: blocks == 1 ? UInt32(target) : UInt32(Double(count) * (1 - cap)),
-                    threshold: threshold,
+                    threshold: threshold, farthest: strayed * strayed,
                     sharp_cosine: blocks == 1 && limit.value == nil ? Self.sharpCosine : 1, bound: limit.value,
                     least_shape: leastShape, highest: 0, refused_topology: 0, refused_shape: 0, refused_distance: 0)
                 ssdf_simplify_block(&block)
