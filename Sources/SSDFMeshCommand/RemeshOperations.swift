@@ -174,8 +174,8 @@ package struct RemeshOperations: ParsableArguments {
             outcome.mesh = result.mesh
             outcome.askedFaces = result.askedFaces
             if let reason = result.stoppedBy {
-                outcome.notes.append(
-                    "\(result.mesh.triangleCount) triangles, \(result.askedFaces ?? 0) asked for: \(reason)")
+                let asked = result.askedFaces.map { ", \($0) asked for" } ?? ""
+                outcome.notes.append("\(result.mesh.triangleCount) triangles\(asked): \(reason)")
             }
         }
         if normals { outcome.mesh.normals = vertexNormals(outcome.mesh) }

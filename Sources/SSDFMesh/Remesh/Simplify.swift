@@ -96,9 +96,9 @@ private let fittedShape: Float = 0.3
 /// Collapses that the quadrics vouch for come first, in blocks; then each is held to the error at samples around it; only
 /// the finished surface is measured as a whole. Where it is too far away, all is done again with less allowed there.
 private func simplify(_ mesh: TriangleMesh, within error: Float, _ options: SimplifyOptions) -> SimplifyResult {
-    var best = SimplifyResult(
+    var unchanged = SimplifyResult(
         mesh: TriangleMesh(positions: mesh.positions, triangles: mesh.triangles), measuredError: 0)
-    guard error > 0 else { return best }
+    guard error > 0 else { return unchanged }
     let input = TriangleBVH(mesh, threads: options.threads)
     var marks = [UInt8](repeating: 0, count: mesh.vertexCount)
     // As a share of the error: most of what has strayed by this, on the average of its planes, is nowhere farther than the error.
@@ -117,11 +117,11 @@ private func simplify(_ mesh: TriangleMesh, within error: Float, _ options: Simp
         let surface = state.mesh()
         let distance = MeshDistance(mesh, input, surface, farther: error, threads: options.threads)
         if distance.hausdorff <= error {
-            best = SimplifyResult(mesh: surface, measuredError: distance.hausdorff)
-            break
+            return SimplifyResult(mesh: surface, measuredError: distance.hausdorff)
         }
         state.raise(&marks, at: distance.farTriangles, by: SSDF_MARK_CARE, most: 7)
         if attempt > 1 { allowed *= 0.9 }
     }
-    return best
+    unchanged.stoppedBy = "no fewer were found that stay within the distance"
+    return unchanged
 }
