@@ -100,6 +100,7 @@ private func simplify(_ mesh: TriangleMesh, within error: Float, _ options: Simp
         mesh: TriangleMesh(positions: mesh.positions, triangles: mesh.triangles), measuredError: 0)
     guard error > 0 else { return unchanged }
     let input = TriangleBVH(mesh, threads: options.threads)
+    let original = CollapseOriginal(mesh, threads: options.threads)
     var marks = [UInt8](repeating: 0, count: mesh.vertexCount)
     // As a share of the error: most of what has strayed by this, on the average of its planes, is nowhere farther than the error.
     var trusted: Float = 0.25
@@ -108,7 +109,7 @@ private func simplify(_ mesh: TriangleMesh, within error: Float, _ options: Simp
     for attempt in 0..<16 {
         var state = SimplifyState(mesh, marks: marks, threads: options.threads)
         if attempt < 8 { state.reduce(strayed: trusted * allowed, leastShape: options.leastShape) }
-        let doubtful = state.reduce(within: allowed, of: mesh, leastShape: options.leastShape)
+        let doubtful = state.reduce(within: allowed, of: original, leastShape: options.leastShape)
         guard doubtful.isEmpty else {
             state.raise(&marks, at: doubtful, by: SSDF_MARK_DOUBT, most: 3)
             if attempt > 2 { trusted /= 2 }

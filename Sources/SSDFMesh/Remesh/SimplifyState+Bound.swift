@@ -1,33 +1,47 @@
 import CSSDFKernels
 import SSDFCore
 
+/// The original that collapses are held to, at the scale of the states made of it: found once for all of them.
+struct CollapseOriginal: ~Copyable {
+    let mesh: TriangleMesh
+    let tree: TriangleBVH
+    /// `[n, 3]`: every vertex and every face's centroid.
+    let samples: Buffer<Float>
+
+    /// - Complexity: O(n log n).
+    init(_ original: TriangleMesh, threads: Int) {
+        let scale = SimplifyState.scale(of: original)
+        mesh = TriangleMesh(positions: original.positions.map { $0 * scale }, triangles: original.triangles)
+        tree = TriangleBVH(mesh, threads: threads)
+        samples = verticesAndCentroids(of: mesh)
+    }
+}
+
 extension SimplifyState {
     /// Goes on until no collapse is left that would keep the surfaces within `error` of each other, in the mesh's units.
     ///
     /// Every vertex and every face's centroid of the original is listed at a triangle near it. A collapse must leave all that
     /// are listed around it near one of its triangles, and samples of these near the original.
     /// - Parameters:
-    ///   - original: the mesh that the state was made of.
+    ///   - original: of the mesh that the state was made of.
     ///   - leastShape: kept to as long as that lets anything go, then given up.
     /// - Returns: when samples are farther away already, the triangles nearest to these, and nothing is collapsed.
     /// - Complexity: O(n log n) and, for each collapse that is tried, the samples around it; 60 bytes a triangle more.
-    mutating func reduce(within error: Float, of original: TriangleMesh, leastShape: Float) -> [UInt32] {
-        guard triangleCount > 0, error > 0, original.vertexCount + original.triangleCount < Int(UInt32.max) else {
-            return []
-        }
-        let scaled = TriangleMesh(positions: original.positions.map { $0 * scale }, triangles: original.triangles)
-        let tree = TriangleBVH(scaled, threads: threads)
-        let samples = verticesAndCentroids(of: scaled)
-        let sampleCount = samples.count / 3
+    mutating func reduce(
+        within error: Float, of original: borrowing CollapseOriginal, leastShape: Float
+    ) -> [UInt32] {
+        let sampleCount = original.samples.count / 3
+        guard triangleCount > 0, error > 0, sampleCount < Int(UInt32.max) else { return [] }
         let faces = Buffer<UInt32>(uninitialized: sampleCount)
-        let far = findFaces(near: samples, within: error * scale, into: faces)
+        let far = findFaces(near: original.samples, within: error * scale, into: faces)
         guard far.isEmpty else { return far }
         let next = Buffer<UInt32>(uninitialized: sampleCount)
         let first = Buffer<UInt32>(uninitialized: triangleCount)
-        let spacing = Float(MeshDistance.spacing(scaled, triangleCount, threads: threads))
-        tree.withTree { tree in
+        let spacing = Float(MeshDistance.spacing(original.mesh, triangleCount, threads: threads))
+        let samples = original.samples.pointer
+        original.tree.withTree { tree in
             var bound = ssdf_simplify_bound(
-                tree: tree, samples: samples.pointer, face: faces.pointer, next: next.pointer, first: first.pointer,
+                tree: tree, samples: samples, face: faces.pointer, next: next.pointer, first: first.pointer,
                 sample_count: UInt32(sampleCount), most: (error * scale) * (error * scale), spacing: spacing)
             var shape = leastShape
             retry(nil)

@@ -31,8 +31,7 @@ struct SimplifyState: ~Copyable {
     /// - Parameter marks: for each vertex, how much less than others it may stray, as `ssdf_simplify_marks`.
     init(_ mesh: TriangleMesh, marks: [UInt8]? = nil, threads: Int) {
         self.threads = threads
-        let size = mesh.boundingBox.longestSide
-        scale = size > 0 && size.isFinite ? Float(sign: .plus, exponent: -size.exponent, significand: 1) : 1
+        scale = Self.scale(of: mesh)
         vertexCount = mesh.vertexCount
         triangleCount = mesh.triangleCount
         vertices = Buffer(zeros: vertexCount)
@@ -44,6 +43,12 @@ struct SimplifyState: ~Copyable {
             if let marks { vertices.pointer[v].marks = marks[v] }
         }
         triangles = Buffer(mesh.triangles)
+    }
+
+    /// What a state of a mesh multiplies its coordinates by.
+    static func scale(of mesh: TriangleMesh) -> Float {
+        let size = mesh.boundingBox.longestSide
+        return size > 0 && size.isFinite ? Float(sign: .plus, exponent: -size.exponent, significand: 1) : 1
     }
 
     /// The mesh as it stands.
@@ -64,16 +69,14 @@ struct SimplifyState: ~Copyable {
     /// Brings the number of triangles down to `target`, or as near as topology allows.
     mutating func reduce(to target: Int, leastShape: Float) {
         var threshold = firstThreshold()
-        var shift: Float = 0.05
+        var shift = Self.firstShift
         for _ in 0..<12 where vertexCount > 2 * Self.blockSize && Double(triangleCount) > 1.3 * Double(target) {
             // No block goes below the share that the last, global, round is to decide on.
             let cap = min(0.75, 1 - 1.2 * Double(target) / Double(triangleCount))
             let before = triangleCount
             round(blockSize: Self.blockSize, shift: shift, threshold: threshold, cap: cap, target: 0, leastShape: 0)
             if Double(triangleCount) > Double(before) * (1 - 0.7 * cap) { threshold *= 8 }
-            // Any step that is no fraction of a block moves the borders of the blocks.
-            shift += 0.1237
-            if shift > 0.45 { shift -= 0.4 }
+            shift = Self.shift(after: shift)
         }
         var shape = leastShape
         while triangleCount > target {
@@ -90,19 +93,26 @@ struct SimplifyState: ~Copyable {
     /// Collapses, without a look at the samples of any surface, what moves the surface by far less than `strayed`, in the
     /// mesh's units.
     mutating func reduce(strayed: Float, leastShape: Float) {
-        var shift: Float = 0.05
+        var shift = Self.firstShift
         var before = Int.max
         while vertexCount > 2 * Self.blockSize && Double(triangleCount) < 0.85 * Double(before) {
             before = triangleCount
             round(
                 blockSize: Self.blockSize, shift: shift, threshold: 1e30, cap: 0.75, target: 0, leastShape: leastShape,
                 strayed: strayed * scale)
-            shift += 0.1237
-            if shift > 0.45 { shift -= 0.4 }
+            shift = Self.shift(after: shift)
         }
         round(
             blockSize: .max, shift: 0, threshold: 1e30, cap: 1, target: 0, leastShape: leastShape,
             strayed: strayed * scale)
+    }
+
+    private static var firstShift: Float { 0.05 }
+
+    /// Where the borders of the blocks are in the round after one: any step that is no fraction of a block moves them.
+    private static func shift(after shift: Float) -> Float {
+        let next = shift + 0.1237
+        return next > 0.45 ? next - 0.4 : next
     }
 
     /// Passes on to the next round which vertices to try again: all, those whose triangles have changed, or those where a
