@@ -98,8 +98,7 @@ package final class AutoencoderTrainer: Trainer {
         let step = state.step
         let config = config
         var told: [[Double]] = []
-        for microBatch in gradients.microBatches {
-            let first = step * config.optimization.samples + microBatch * config.optimization.batch
+        for (microBatch, first, _) in gradients.microBatches(ofStep: step, config.optimization) {
             let batch = try gradients.reduction.together { try batchSamples(first: first, step: step) }
             told += try gradients.add(microBatch: microBatch, order: batch.longestFirst) { index, network, compute in
                 let sample = batch.take(index)

@@ -91,17 +91,14 @@ package final class BatchGradients<Network: Sendable> {
         set { for worker in workers { worker.recomputesSegments = newValue } }
     }
 
-    /// The numbers of this process's micro-batches of a step.
-    package var microBatches: [Int] { Array(stride(from: reduction.rank, to: accumulation, by: reduction.count)) }
-
     /// The numbers of this process's micro-batches of a step, that of the first sample of each, and that of the one that
     /// this process takes after it.
     func microBatches(
         ofStep step: Int, _ optimization: OptimizationConfig
     ) -> [(number: Int, first: Int, next: Int)] {
-        let numbers = microBatches
+        let numbers = Array(stride(from: reduction.rank, to: accumulation, by: reduction.count))
         let firsts = numbers.map { step * optimization.samples + $0 * optimization.batch }
-        let nexts = firsts.dropFirst() + [firsts[0] + optimization.samples]
+        let nexts = firsts.dropFirst() + firsts.prefix(1).map { $0 + optimization.samples }
         return zip(numbers, zip(firsts, nexts)).map { ($0, $1.0, $1.1) }
     }
 

@@ -129,8 +129,7 @@ package final class StructureTrainer: Trainer {
         let (config, side) = (config, side)
         let seed = UInt64(config.optimization.seed)
         var told: [[Double]] = []
-        for microBatch in gradients.microBatches {
-            let first = step * config.optimization.samples + microBatch * config.optimization.batch
+        for (microBatch, first, _) in gradients.microBatches(ofStep: step, config.optimization) {
             let samples = try gradients.reduction.together { try batchCells(first: first) }
             told += try gradients.add(microBatch: microBatch) { group, network, compute in
                 let range = group * config.group..<(group + 1) * config.group
