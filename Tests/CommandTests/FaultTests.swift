@@ -49,7 +49,7 @@ import Testing
     ]
 
     /// The library that makes calls fail; nil, with a note, where there is no C compiler.
-    private static let library: (folder: Shell, path: String)? = {
+    private static let injector: (folder: Shell, path: String)? = {
         let shell = Shell()
         let built = shell.run(
             "cc -O1 -shared -fPIC -o faults.so '\(Shell.root)/Tests/Faults/faults.c' -ldl 2>&1 || which cc || exit 3")
@@ -89,9 +89,9 @@ import Testing
     }
 
     @Test(arguments: jobs) func everyCallMayFail(job: Job) throws {
-        guard let library = Self.library else { return }
+        guard let injector = Self.injector else { return }
         let shell = try Self.shell()
-        let environment = "export LD_PRELOAD='\(library.path)' FAULT_PROGRAM=\(job.program)"
+        let environment = "export LD_PRELOAD='\(injector.path)' FAULT_PROGRAM=\(job.program)"
         let names = shell.names
         let good = shell.run("set -o pipefail; \(environment) FAULT_COUNTS=$PWD/counts; \(job.command)")
         #expect(good.status == 0, "\(good)")
@@ -133,11 +133,11 @@ import Testing
 
     /// A model folder is whole or not there.
     @Test func anImportLeavesAllOrNothing() throws {
-        guard let library = Self.library, let parity = SharedData.folder("parity") else { return }
+        guard let injector = Self.injector, let parity = SharedData.folder("parity") else { return }
         let shell = Shell()
         shell.run("cp -r '\(parity)/j_checkpoint_v1_1' released")
         let command = "ssdf-model import released -o model"
-        let environment = "export LD_PRELOAD='\(library.path)' FAULT_PROGRAM=ssdf-model"
+        let environment = "export LD_PRELOAD='\(injector.path)' FAULT_PROGRAM=ssdf-model"
         let good = shell.run("\(environment) FAULT_COUNTS=$PWD/counts; \(command)")
         #expect(good.status == 0, "\(good)")
         let sums = shell.run("cd model && sha256sum * | sort").text
