@@ -1,4 +1,5 @@
-// Attention with bf16 operands: the loops of neural/attention.h with two numbers a word, f32 sums and softmax.
+// Products and attention with bf16 operands: the loops of neural/product.h and neural/attention.h with two numbers a
+// word, f32 sums and softmax.
 //
 // The error against exact attention is that of rounding q, k, v and the exponentials to 8 bits: below 1/256 relative to
 // the largest value. Gradients are f32 at every precision.
@@ -8,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ssdf_convert.h"
 #include "ssdf_kernels.h"
 
 #define NATIVE 2
@@ -44,4 +46,11 @@ const struct ssdf_attention_kernels *ssdf_bf16_kernels(int native) {
     if (native) return ssdf_processor_has_bf16() ? &table_bf16_native : 0;
 #endif
     return native ? 0 : &table_bf16_emulated;
+}
+
+const struct ssdf_product_kernels *ssdf_bf16_products(int native) {
+#if defined(__x86_64__)
+    if (native) return ssdf_processor_has_bf16() ? &products_bf16_native : 0;
+#endif
+    return native ? 0 : &products_bf16_emulated;
 }

@@ -179,11 +179,13 @@ package struct DiffusionPipeline: Sendable {
         decoding.precision = options.precision
         var cost: NetworkCost
         (decoding.chunks, cost) = decoder.chunking(
-            within: options.memory, keepsFeatures: refiner?.needsFeatures ?? false, threads: options.threads)
+            within: options.memory, keepsFeatures: refiner?.needsFeatures ?? false, threads: options.threads,
+            precision: options.precision)
         if let refiner {
             // It runs beside what was decoded, and the decoder is gone.
             let features = refiner.needsFeatures ? RefinerConfig.featureChannels : 0
-            cost.bytes = max(cost.bytes, refiner.bytes + 4 * 512 * latents.activeCount * (1 + features))
+            cost.bytes = max(
+                cost.bytes, refiner.bytes(options.precision) + 4 * 512 * latents.activeCount * (1 + features))
         }
         try foresee(part, cost, observer)
         if refiner == nil { decoding.progress = progress }

@@ -97,8 +97,8 @@ package protocol Backend: Sendable {
 /// gradients.
 package enum Precision: String, Sendable, CaseIterable {
     case f32
-    /// Linear layers by oneDNN, which works without bf16 instructions too, slower than f32; attention where the
-    /// processor has such instructions, else in f32. Attention then differs from exact attention by less than 4e-3 in
+    /// Linear layers by oneDNN, which works without bf16 instructions too, slower than f32; attention and convolution
+    /// where the processor has such instructions, else in f32. Attention then differs from exact attention by less than 4e-3 in
     /// relative L2 norm (3e-3 on normal operands). On Sapphire Rapids the instructions made it 1.7 times as slow as f32:
     /// they are for processors that run them at full rate.
     case bf16

@@ -212,4 +212,7 @@ extension Precision {
         case .auto: BrainFloatProduct.isNative
         }
     }
+
+    /// Whether convolution multiplies in bf16 on this processor, from a rounded copy of its rows.
+    package var roundsRows: Bool { self == .bf16 && BrainFloatProduct.isNative }
 }

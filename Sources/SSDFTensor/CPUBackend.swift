@@ -13,14 +13,16 @@ package struct CPUBackend: Backend {
     private let table: Unchecked<UnsafePointer<ssdf_neural_kernels>>
     /// The forward kernels of attention.
     private let forward: Unchecked<ssdf_attention_kernels>
+    /// The products of rows with bf16 operands; nil in f32.
+    private let rounding: Unchecked<ssdf_product_kernels?>
     /// The kernels for products with few columns: vectors of sixteen would be half empty.
     private let narrowTable: Unchecked<UnsafePointer<ssdf_neural_kernels>>
     let product: MatrixProduct
 
     /// - Parameters:
     ///   - instructionSet: of the kernels; the processor must have it.
-    ///   - emulatesBrainFloat: lets attention round to bf16 as it does at `Precision.bf16` on a processor with
-    ///     instructions for it, on any processor: for tests.
+    ///   - emulatesBrainFloat: lets attention and convolution round to bf16 as they do at `Precision.bf16` on a processor
+    ///     with instructions for it, on any processor: for tests.
     package init(
         threads: Int, precision: Precision, pool: MemoryPool, instructionSet: Int32 = ssdf_isa(),
         emulatesBrainFloat: Bool = false
@@ -41,6 +43,8 @@ package struct CPUBackend: Backend {
                     attention_scratch: exact.attention_scratch, attention_forward: exact.attention_forward,
                     compressed_scratch: exact.compressed_scratch, compressed_forward: exact.compressed_forward,
                     selected_scratch: exact.selected_scratch, selected_forward: exact.selected_forward))
+        self.rounding = Unchecked(
+            (emulatesBrainFloat ? ssdf_bf16_products(0) : precision.roundsRows ? ssdf_bf16_products(1) : nil)?.pointee)
         let narrow = min(instructionSet, Int32(SSDF_ISA_AVX2.rawValue))
         narrowTable = Unchecked(ssdf_neural_kernels(narrow))
         product = .shared
@@ -48,6 +52,9 @@ package struct CPUBackend: Backend {
 
     /// The forward kernels of attention: with bf16 operands at `Precision.bf16` where the processor multiplies them.
     var attentionKernels: ssdf_attention_kernels { forward.value }
+
+    /// The products of rows that convolution rounds its operands for; nil where it is f32.
+    var roundingProducts: ssdf_product_kernels? { rounding.value }
 
     /// Whether linear layers multiply in bf16.
     var usesBrainFloat: Bool { precision.usesBrainFloat }

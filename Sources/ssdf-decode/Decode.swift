@@ -62,7 +62,8 @@ struct Decode: Tool {
         }
         let refiner = refine ? try RefinerPlan(for: decoder.autoencoder, in: directory) : nil
         let (chunks, cost) = decoder.chunking(
-            within: common.memoryBudget, keepsFeatures: refiner?.needsFeatures ?? false, threads: session.threads)
+            within: common.memoryBudget, keepsFeatures: refiner?.needsFeatures ?? false, threads: session.threads,
+            precision: precision)
         session.note(
             "decode: about \(cost.summary), in \(chunks * chunks * chunks) \(chunks == 1 ? "piece" : "pieces")")
         guard cost.bytes <= common.memoryBudget else {

@@ -49,7 +49,7 @@ struct Encode: Tool {
 
         let encoder = try session.stage("read", file: input) {
             let volume = try loadVolume(path: input, grid: grid, threads: session.threads)
-            return try LatentEncoder(volume, model: directory, threads: session.threads)
+            return try LatentEncoder(volume, model: directory, threads: session.threads, precision: precision)
         }
         for warning in encoder.warnings { session.warn("\(input): \(warning)") }
         session.note("encode: about \(encoder.cost.summary)")

@@ -147,14 +147,22 @@ def isotropic(figures):
 
 
 def autoencoder(figures):
+    found = load(figures, "autoencoder")
+
+    def beside(r, precision):
+        seconds = next(o["torchSeconds"] for o in found
+                       if (o["stage"], o["resolution"], o["precision"]) == (r["stage"], r["resolution"], precision))
+        return f"{seconds:.1f} ({seconds / r['seconds']:.1f}×)" if seconds == seconds else ""
+
     rows = [
-        [f"{r['stage']} {r['resolution']}", f"{r['seconds']:.1f}", f"{r['operations'] / 1e12:.2f}", f"{100 * r['share']:.0f} %",
-         f"{r['foreseen'] / 1e9:.2f} GB", f"{r['peakBytes'] / 1e9:.2f} GB",
-         f"{r['torchSeconds']:.1f}" if r["torchSeconds"] == r["torchSeconds"] else ""]
-        for r in load(figures, "autoencoder")
+        [f"{r['stage']} {r['resolution']}", r["precision"], f"{r['seconds']:.1f}", f"{r['operations'] / 1e12:.2f}",
+         f"{100 * r['share']:.0f} %", f"{r['foreseen'] / 1e9:.2f} GB", f"{r['peakBytes'] / 1e9:.2f} GB",
+         beside(r, "f32"), beside(r, "bf16")]
+        for r in found
     ]
     return markdown(
-        ["", "seconds", "Tflop", "of sgemm's speed", "memory foreseen", "taken", "PyTorch, seconds"], rows)
+        ["", "precision", "seconds", "Tflop", "of the bare product", "memory foreseen", "taken", "PyTorch f32, seconds",
+         "PyTorch bf16, seconds"], rows)
 
 
 def diffusion(figures):
@@ -246,7 +254,7 @@ def summary(figures):
 
     def network(stage, title):
         def row():
-            r = next(r for r in load(figures, "autoencoder") if (r["stage"], r["resolution"]) == (stage, 512)
+            r = next(r for r in load(figures, "autoencoder") if (r["stage"], r["resolution"], r["precision"]) == (stage, 512, "f32")
                      and r["torchSeconds"] == r["torchSeconds"])
             return [title, f"{r['seconds']:.1f} s", f"{r['torchSeconds']:.1f} s, PyTorch"]
         return row

@@ -25,7 +25,7 @@ import Testing
     private static func encoded(_ resolution: Int, _ model: ModelDirectory) throws -> SparseVolume {
         var options = EncodeOptions()
         options.threads = 2
-        return try LatentEncoder(ball(resolution), model: model, threads: 2).encode(options)
+        return try LatentEncoder(ball(resolution), model: model, threads: 2, precision: .f32).encode(options)
     }
 
     /// The cells' short cut through layer, norm and activation against the layers one by one.
@@ -114,7 +114,7 @@ import Testing
 
     @Test func samplesBySeed() throws {
         let (folder, model) = try Self.model()
-        let encoder = try LatentEncoder(Self.ball(64), model: model, threads: 2)
+        let encoder = try LatentEncoder(Self.ball(64), model: model, threads: 2, precision: .f32)
         func latents(_ choice: PosteriorChoice, seed: UInt64, threads: Int = 2) throws -> [Float] {
             var options = EncodeOptions()
             options.posterior = choice
@@ -169,8 +169,8 @@ import Testing
     @Test func countsOperations() throws {
         let (folder, model) = try Self.model()
         let decoder = try LatentDecoder(Self.encoded(64, model), model: model)
-        let whole = decoder.cost(chunks: 1, threads: 2)
-        let pieces = decoder.cost(chunks: 2, threads: 2)
+        let whole = decoder.cost(chunks: 1, threads: 2, precision: .f32)
+        let pieces = decoder.cost(chunks: 2, threads: 2, precision: .f32)
         #expect(whole.performed < whole.operations)
         #expect(pieces.operations == whole.operations && pieces.performed > whole.performed)
         withExtendedLifetime(folder) {}

@@ -227,6 +227,21 @@ struct ssdf_neural_kernels {
                                size_t count);
 };
 
+// The products of rows with bf16 operands: members as those of ssdf_neural_kernels, but rows of a, and their stride, are
+// in words of two numbers, the first in the lower half, with a 0 after an odd last one; `depth` of product_rows counts
+// words too. Sums are f32.
+struct ssdf_product_kernels {
+    size_t (*_Nonnull packed_count)(size_t depth, size_t columns);
+    void (*_Nonnull pack)(const float *_Nonnull b, size_t row_stride, size_t column_stride, size_t depth,
+                          size_t columns, float *_Nonnull packed);
+    void (*_Nonnull product_rows)(const float *_Nonnull a, const int32_t *_Nullable a_rows, size_t a_stride,
+                                  const float *_Nonnull packed, size_t depth, size_t columns, float *_Nonnull c,
+                                  const uint16_t *_Nullable c_rows, size_t c_stride, size_t count);
+};
+
+// As ssdf_bf16_kernels.
+const struct ssdf_product_kernels *_Nullable ssdf_bf16_products(int native);
+
 // The forward kernels of attention with bf16 operands: members as those of ssdf_neural_kernels. Sums and softmax are f32.
 struct ssdf_attention_kernels {
     size_t (*_Nonnull attention_scratch)(const struct ssdf_attention *_Nonnull, int gradient);

@@ -1,12 +1,20 @@
-// The forward loops of attention with two bf16 numbers a word, and their table.
+// The forward loops of products and attention with two bf16 numbers a word, and their tables.
 
 #include "vector.h"
+
+#include "product.h"
 
 #include "attention_panel.h"
 
 #include "attention.h"
 
 #include "selection.h"
+
+static const struct ssdf_product_kernels N(products) = {
+    .packed_count = N(packed_count),
+    .pack = N(pack),
+    .product_rows = N(product_rows),
+};
 
 static const struct ssdf_attention_kernels N(table) = {
     .attention_scratch = N(attention_scratch),
@@ -27,5 +35,6 @@ static const struct ssdf_attention_kernels N(table) = {
 #undef VU
 #undef WORD
 #undef KEYS
+#undef DEPTH_BLOCK
 #undef KEYS_OF
 #undef VALUES_OF

@@ -5,6 +5,8 @@
 // through pointers, one broadcast number at a time, so they need no gathering; the packed matrix comes from the first
 // level cache. After Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008, §4, without the
 // packing of the left operand.
+//
+// In bf16 a row, and a row of the packed matrix, is of words of two numbers (vector.h); depths and strides count words.
 
 #pragma clang fp contract(fast)
 
@@ -18,6 +20,7 @@ INLINE size_t N(panel_vectors)(size_t vectors, size_t panels, size_t p) {
     return vectors * (p + 1) / panels - vectors * p / panels;
 }
 
+#if WORD == 1
 static size_t N(packed_count)(size_t depth, size_t columns) { return depth * N(vectors_of)(columns) * LANES; }
 
 // One panel of a matrix whose columns lie one after the other, as those of a weight [outputs, inputs] do: squares of LANES
@@ -62,6 +65,34 @@ static void N(pack)(const float *b, size_t row_stride, size_t column_stride, siz
         column += width;
     }
 }
+#else
+static size_t N(packed_count)(size_t depth, size_t columns) {
+    return (depth + 1) / 2 * N(vectors_of)(columns) * LANES;
+}
+
+static void N(pack)(const float *b, size_t row_stride, size_t column_stride, size_t depth, size_t columns,
+                    float *packed) {
+    size_t vectors = N(vectors_of)(columns), panels = (vectors + MAX_VECTORS - 1) / MAX_VECTORS;
+    for (size_t p = 0, column = 0; p < panels; p++) {
+        size_t width = N(panel_vectors)(vectors, panels, p) * LANES;
+        size_t filled = column + width <= columns ? width : columns - column;
+        for (size_t k = 0; k < depth; k += 2) {
+            float row[2][MAX_VECTORS * LANES] = {{0}};
+            uint16_t rounded[2][MAX_VECTORS * LANES], *to = (uint16_t *)packed;
+            for (size_t i = 0; i < 2 && k + i < depth; i++)
+                for (size_t n = 0; n < filled; n++)
+                    row[i][n] = b[(k + i) * row_stride + (column + n) * column_stride];
+            for (int i = 0; i < 2; i++) ssdf_f32_to_bf16(row[i], rounded[i], width);
+            for (size_t n = 0; n < width; n++) {
+                to[2 * n] = rounded[0][n];
+                to[2 * n + 1] = rounded[1][n];
+            }
+            packed += width;
+        }
+        column += width;
+    }
+}
+#endif
 
 // c[r] += a[r] · b for `rows` rows and `vectors` vectors of columns; b is [depth, vectors · LANES]. The sum over the
 // depth starts from 0 and joins c at its end: long sums come in parts, which keeps their rounding errors small.
@@ -84,7 +115,7 @@ INLINE void N(product_tile)(const int rows, const int vectors, const float *cons
         for (int r = 0; r < rows; r++) {
             V factor = N(splat)(row[r][k]);
 #pragma clang loop unroll(full)
-            for (int v = 0; v < vectors; v++) sum[r][v] += factor * column[v];
+            for (int v = 0; v < vectors; v++) sum[r][v] = N(gain)(sum[r][v], factor, column[v]);
         }
     }
     // All are loaded before any is stored: a row may be there twice.
@@ -161,6 +192,7 @@ static void N(product_rows)(const float *a, const int32_t *a_rows, size_t a_stri
     }
 }
 
+#if WORD == 1
 // c[j] += Σ_p a[p][j] · b[p] for `rows` columns j of a and `vectors` vectors of columns of b.
 INLINE void N(outer_tile)(const int rows, const int vectors, const float *a, const int32_t *a_rows, size_t a_stride,
                           const int *shift, const float *b, const uint16_t *b_rows, size_t b_stride, size_t count,
@@ -239,3 +271,4 @@ static void N(outer_rows)(const float *a, const int32_t *a_rows, size_t a_stride
             for (size_t n = column; n < columns; n++) c[j * columns + n] += from[j] * row[n];
     }
 }
+#endif

@@ -74,11 +74,17 @@ extension SparseTransformerBase {
     /// Bytes of a block's rows at their most: what it was given, what attention made of it, the norm of that, and twice
     /// the hidden layer where it is stored; or queries, keys and values before and after they are taken apart, and the
     /// result. The pool rounds sizes up by a sixteenth on average. And weights laid out for two products.
-    func bytes(rows: Int) -> Int {
+    func bytes(rows: Int, _ precision: Precision) -> Int {
         let channels = input.weight.value.rows
         let hidden = blocks.map { $0.feedForward.expand.weight.value.rows }.max() ?? 0
-        let stored = Precision.f32.tilesFeedForward(rows: rows) ? 0 : 2 * hidden
+        let stored = precision.tilesFeedForward(rows: rows) ? 0 : 2 * hidden
         return 4 * rows * (3 * channels + max(stored, 6 * channels)) / 16 * 17 + 8 * channels * hidden
+    }
+
+    /// Bytes of the weights, and of those laid out once for products in bf16.
+    func parameterBytes(_ precision: Precision) -> Int {
+        let all = blocks.reduce(0) { $0 + $1.parameterBytes }
+        return precision.usesBrainFloat ? all + all / 2 : all
     }
 }
 
@@ -102,7 +108,9 @@ extension SparseSDFDecoder {
     }
 
     /// Bytes of the upsampling of a piece of `rows` tokens with the neighbours that `counts` has on average.
-    private func bytes(rows: Int, _ counts: ChildCounts, keepsFeatures: Bool, threads: Int) -> Int {
+    private func bytes(
+        rows: Int, _ counts: ChildCounts, keepsFeatures: Bool, threads: Int, _ precision: Precision
+    ) -> Int {
         let share = Double(rows) / Double(max(counts.rows, 1))
         var most = 0
         var maps = 0
@@ -111,12 +119,15 @@ extension SparseSDFDecoder {
             let n = Int(Double(coarse.rows) * share)
             maps += Int(Double(coarse.mapBytes) * share)
             let (a, b) = (widths[level], widths[level + 1])
-            // The convolution's input, its result and what the activation makes of it; then that and the children.
             let isLast = level == 2
             let children = isLast && !keepsFeatures ? output.weight.value.rows : b
             let packed = 27 * 8 * b * b
             let tiles = isLast && !keepsFeatures ? threads * KernelMap.tileRows * 8 * b : 0
-            most = max(most, maps + 4 * max(n * (a + 2 * b), n * (b + 8 * children) + packed + tiles))
+            // The convolution's input and result, with a rounded copy of the one or what the activation makes of the
+            // other; then that, with its copy, and the children.
+            let (first, second) = precision.roundsRows ? (a / 2, b / 2) : (0, 0)
+            let convolving = n * (a + b + max(b, first))
+            most = max(most, maps + 4 * max(convolving, n * (b + second + 8 * children) + packed + tiles))
             if isLast, keepsFeatures { most = max(most, maps + 4 * 8 * n * (b + 2)) }
         }
         return most
@@ -124,7 +135,7 @@ extension SparseSDFDecoder {
 
     /// What decoding takes, cut into pieces.
     package func cost(
-        _ latents: CoordinateSet, chunks: Int, keepsFeatures: Bool = false, threads: Int
+        _ latents: CoordinateSet, chunks: Int, keepsFeatures: Bool = false, threads: Int, _ precision: Precision
     ) -> NetworkCost {
         let counts = ChildCounts(latents.kernelMap(threads: threads))
         let pieces = Self.pieces(of: latents, side: resolution, chunks: chunks)
@@ -140,17 +151,19 @@ extension SparseSDFDecoder {
         let results = 4 * 512 * latents.count * output.weight.value.rows
         let features = keepsFeatures ? 4 * 512 * latents.count * widths[3] : 0
         let held =
-            NetworkCost.program + parameterBytes + latents.count * (4 * transformer.input.weight.value.columns + 64)
+            NetworkCost.program + parameterBytes(precision) + latents.count
+            * (4 * transformer.input.weight.value.columns + 64)
         let h = 4 * latents.count * widths[0]
-        let piece = bytes(rows: largest, counts, keepsFeatures: keepsFeatures, threads: threads)
-        let most = max(transformer.bytes(rows: latents.count), h + piece + results + (chunks > 1 ? features : 0))
+        let piece = bytes(rows: largest, counts, keepsFeatures: keepsFeatures, threads: threads, precision)
+        let most = max(
+            transformer.bytes(rows: latents.count, precision), h + piece + results + (chunks > 1 ? features : 0))
         cost.bytes = held + most
         return cost
     }
 
-    private var parameterBytes: Int {
-        let transformerBytes = transformer.blocks.reduce(0) { $0 + $1.parameterBytes }
-        return transformerBytes + upsample.reduce(0) { $0 + $1.first.parameterBytes + $1.second.parameterBytes }
+    private func parameterBytes(_ precision: Precision) -> Int {
+        transformer.parameterBytes(precision)
+            + upsample.reduce(0) { $0 + $1.first.parameterBytes + $1.second.parameterBytes }
     }
 }
 
@@ -171,10 +184,10 @@ extension SparseSDFEncoder {
     ///   - cells: rows of the grids of half, a quarter and an eighth of the resolution, with their neighbours.
     ///   - volumeBytes: of the input.
     func cost(
-        _ levels: [CoordinateSet], values: Int, volumeBytes: Int, threads: Int
+        _ levels: [CoordinateSet], values: Int, volumeBytes: Int, threads: Int, _ precision: Precision
     ) -> NetworkCost {
         var cost = NetworkCost()
-        var parameters = transformer.blocks.reduce(0) { $0 + $1.parameterBytes }
+        var parameters = transformer.parameterBytes(precision)
         var (maps, most) = (0, 0)
         for (block, set) in zip(downsample, levels) {
             let (a, b) = (block.entryNorm.weight.value.count, block.norm.weight.value.count)
@@ -184,14 +197,15 @@ extension SparseSDFEncoder {
             cost.operations += 2 * pairs * Double(a * b + b * b) + (a == b ? 0 : 2 * n * Double(a * b))
             maps += counts.mapBytes
             // Both inputs, then the convolution's result, its norm and its activation.
-            most = max(most, 4 * set.count * (2 * a + 3 * b) + maps)
+            let copied = precision.roundsRows ? 2 * set.count * max(a, b) : 0
+            most = max(most, 4 * set.count * (2 * a + 3 * b) + copied + maps)
         }
         cost.operations += 2 * Double(values) * Double(entry.weight.value.count)
         let tokens = levels[levels.count - 1]
         cost.operations += transformer.operations(tokens)
         cost.operations += 2 * Double(tokens.count * output.weight.value.count)
         cost.performed = cost.operations
-        most = max(most, transformer.bytes(rows: tokens.count) + maps)
+        most = max(most, transformer.bytes(rows: tokens.count, precision) + maps)
         cost.bytes = NetworkCost.program + parameters + volumeBytes + 4 * values + 24 * levels[0].count + most
         return cost
     }

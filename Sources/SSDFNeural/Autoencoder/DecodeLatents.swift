@@ -77,17 +77,19 @@ package struct LatentDecoder: Sendable {
     package var chunkings: [Int] { [1, 2, 4, 8, 16].filter { $0 == 1 || $0 * 4 <= autoencoder.config.resolution } }
 
     /// What decoding takes.
-    package func cost(chunks: Int, keepsFeatures: Bool = false, threads: Int) -> NetworkCost {
-        decoder.cost(latents.coordinates, chunks: chunks, keepsFeatures: keepsFeatures, threads: threads)
+    package func cost(
+        chunks: Int, keepsFeatures: Bool = false, threads: Int, precision: Precision
+    ) -> NetworkCost {
+        decoder.cost(latents.coordinates, chunks: chunks, keepsFeatures: keepsFeatures, threads: threads, precision)
     }
 
     /// The fewest pieces that keep within `bytes`, and their cost; the most pieces when none does.
     package func chunking(
-        within bytes: Int, keepsFeatures: Bool = false, threads: Int
+        within bytes: Int, keepsFeatures: Bool = false, threads: Int, precision: Precision
     ) -> (chunks: Int, cost: NetworkCost) {
         var last = (chunks: 1, cost: NetworkCost())
         for chunks in chunkings {
-            last = (chunks, cost(chunks: chunks, keepsFeatures: keepsFeatures, threads: threads))
+            last = (chunks, cost(chunks: chunks, keepsFeatures: keepsFeatures, threads: threads, precision: precision))
             if last.cost.bytes <= bytes { break }
         }
         return last

@@ -40,10 +40,11 @@ package struct LatentEncoder: ~Copyable {
     /// What is odd about the input, one line each.
     package let warnings: [String]
 
+    /// - Parameter precision: that it will be encoded at.
     /// - Throws: `badData` when the grid is not an sdf of one channel, is empty, of a resolution that the model was not
     ///   made for, or holds a value that is not a number; `unavailable` without weights.
     package init(
-        _ volume: borrowing SparseVolume, model: ModelDirectory, threads: Int
+        _ volume: borrowing SparseVolume, model: ModelDirectory, threads: Int, precision: Precision
     ) throws(Failure) {
         let metadata = volume.metadata
         let place = "grid \"\(metadata.name)\""
@@ -71,7 +72,7 @@ package struct LatentEncoder: ~Copyable {
         let quarter = half.coarser(by: 2).set
         cost = encoder.cost(
             [half, quarter, quarter.coarser(by: 2).set], values: cells.values.count,
-            volumeBytes: volume.activeCount * 4 + volume.brickCount * 88, threads: threads)
+            volumeBytes: volume.activeCount * 4 + volume.brickCount * 88, threads: threads, precision)
         self.autoencoder = autoencoder
         self.encoder = encoder
         self.scale = scale

@@ -63,11 +63,13 @@ package struct RefinerPlan: Sendable {
     package var needsFeatures: Bool { config.kind == .values }
 
     /// Bytes that refining takes beside the decoded volume.
-    package var bytes: Int {
+    package func bytes(_ precision: Precision) -> Int {
         let voxels = layout.patch * layout.patch * layout.patch
         let side = layout.side
         // On the way up at the finest level: skips, the two halves joined, their norm, its activation.
-        let widest = 4 * voxels * (config.layersPerBlock + 1 + 6) * config.blockChannels[0]
+        // And the two halves once more where products round them.
+        let rounded = precision.roundsRows ? 1 : 0
+        let widest = 4 * voxels * (config.layersPerBlock + 1 + 6 + rounded) * config.blockChannels[0]
         let filters = config.kind == .values ? 4 * voxels * (27 + 4 * RefinerConfig.bodyChannels) : 0
         let dense = config.kind == .values ? 4 * side * side * side : side * side * side
         return max(widest, filters) + dense + 4 * config.expectedTensors.reduce(0) { $0 + $1.shape.reduce(1, *) }

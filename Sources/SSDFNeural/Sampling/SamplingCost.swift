@@ -93,7 +93,8 @@ extension DenseShapeVAEConfig {
             cost.operations += convolution * Double(next)
             weights += 27 * width * next
             // The stream, its norm, its activation and a convolution's result; or a level's end and what is made of it.
-            most = max(most, 4 * voxels * max(4 * width, width + 2 * next))
+            let copied = precision.roundsRows ? 2 * voxels * width : 0
+            most = max(most, 4 * voxels * max(4 * width, width + 2 * next) + copied)
         }
         cost.performed = cost.operations
         cost.bytes = NetworkCost.program + 4 * weights + most

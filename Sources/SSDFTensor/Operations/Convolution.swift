@@ -31,10 +31,13 @@ extension Compute {
 extension CPUBackend {
     package func convolve(_ x: Tensor, kernel: Tensor, bias: Tensor?, map: KernelMap, into y: Tensor) {
         let (depth, columns) = (kernel.shape[1], kernel.shape[2])
-        let packed = packTaps(kernel, transposed: false)
+        let product = rowProduct(columns: columns)
+        let packed = packTaps(kernel, transposed: false, product)
+        let rows = operand(x.pointer, rows: x.rows, depth: depth, of: product)
         let (first, start) = (y.pointer, bias?.pointer)
         convolve(
-            x.pointer, depth: depth, packed: packed.pointer, columns: columns, map: map, reversed: false, into: first
+            rows, depth: depth, packed: packed.pointer, columns: columns, map: map, reversed: false, product,
+            into: first
         ) { rows in
             for row in rows {
                 let target = first + row * columns
@@ -45,6 +48,7 @@ extension CPUBackend {
                 }
             }
         }
+        withExtendedLifetime((packed, rows)) {}
     }
 
     /// dx[i] = Σ_t dy[o]·kernel[t]ᵀ, dKernel[t] = Σ x[i]ᵀ·dy[o], dBias = Σ dy.
@@ -57,24 +61,28 @@ extension CPUBackend {
         let (depth, columns) = (kernel.shape[1], kernel.shape[2])
         if let dx {
             precondition(map.isSymmetric, "only submanifold maps are their own transpose")
-            let packed = packTaps(kernel, transposed: true)
+            let product = exactRowProduct(columns: depth)
+            let packed = packTaps(kernel, transposed: true, product)
+            let rows = operand(dy.pointer, rows: dy.rows, depth: columns, of: product)
             convolve(
-                dy.pointer, depth: columns, packed: packed.pointer, columns: depth, map: map, reversed: true,
+                rows, depth: columns, packed: packed.pointer, columns: depth, map: map, reversed: true, product,
                 into: dx.pointer
             ) { rows in
                 (dx.pointer + rows.lowerBound * depth).update(repeating: 0, count: rows.count * depth)
             }
+            withExtendedLifetime((packed, rows)) {}
         }
         if let dKernel { kernelGradient(x, dy: dy, map: map, into: dKernel) }
         if let dBias { sum(dy, times: nil, kept: .row, into: dBias) }
     }
 
     private func convolve(
-        _ x: UnsafePointer<Float>, depth: Int, packed: UnsafePointer<Float>, columns: Int, map: KernelMap,
-        reversed: Bool, into y: UnsafeMutablePointer<Float>, start: (Range<Int>) -> Void
+        _ x: ProductRows, depth: Int, packed: UnsafePointer<Float>, columns: Int, map: KernelMap, reversed: Bool,
+        _ product: RowProduct, into y: UnsafeMutablePointer<Float>, start: (Range<Int>) -> Void
     ) {
-        let kernels = kernels(columns: columns)
+        let (kernels, words) = (product.kernels, product.words(depth))
         let tapSize = kernels.packed_count(depth, columns)
+        let (from, stride) = (x.pointer, x.stride)
         parallel(map.tiles) { _, range in
             for tile in range {
                 let rows = map.rows(ofTile: tile)
@@ -83,7 +91,7 @@ extension CPUBackend {
                     let pairs = map.pairs(tile: tile, tap: tap)
                     let weights = packed + (reversed ? map.taps - 1 - tap : tap) * tapSize
                     kernels.product_rows(
-                        x, map.inputs.pointer + pairs.lowerBound, depth, weights, depth, columns,
+                        from, map.inputs.pointer + pairs.lowerBound, stride, weights, words, columns,
                         y + rows.lowerBound * columns, map.outputs.pointer + pairs.lowerBound, columns, pairs.count)
                 }
             }
@@ -91,9 +99,9 @@ extension CPUBackend {
     }
 
     /// Each tap's matrix, or its transpose, in the layout of the product kernel.
-    func packTaps(_ kernel: Tensor, transposed: Bool) -> Storage {
+    private func packTaps(_ kernel: Tensor, transposed: Bool, _ product: RowProduct) -> Storage {
         let (taps, depth, columns) = (kernel.shape[0], kernel.shape[1], kernel.shape[2])
-        let kernels = kernels(columns: transposed ? depth : columns)
+        let kernels = product.kernels
         let size = transposed ? kernels.packed_count(columns, depth) : kernels.packed_count(depth, columns)
         let packed = scratch(taps * size)
         parallel(taps) { _, range in

@@ -73,14 +73,17 @@ extension CPUBackend {
         head: ConvolutionHead?, into y: Tensor
     ) {
         let (depth, columns) = (kernel.shape[1], kernel.shape[2])
-        let size = kernels.packed_count(depth, columns)
-        let packed = packChildren(kernel, size: size)
+        let product = rowProduct(columns: columns)
+        let (size, words) = (product.kernels.packed_count(depth, columns), product.words(depth))
+        let packed = packChildren(kernel, product, size: size)
+        let rows = operand(x.pointer, rows: x.rows, depth: depth, of: product)
         // Parents of a pass: their children's rows stay in the second cache level.
         let width = 8 * columns
         let memory = head.map { _ in scratch(threads * KernelMap.tileRows * width) }
         let (work, from, start, matrices, written) = (
-            memory?.pointer, x.pointer, bias.pointer, packed.pointer, y.pointer
+            memory?.pointer, rows.pointer, bias.pointer, packed.pointer, y.pointer
         )
+        let (stride, multiply) = (rows.stride, product.kernels.product_rows)
         parallel(map.tiles) { worker, range in
             for tile in range {
                 let rows = map.rows(ofTile: tile)
@@ -91,9 +94,9 @@ extension CPUBackend {
                     let pairs = map.pairs(tile: tile, tap: tap)
                     guard !pairs.isEmpty else { continue }
                     for child in 0..<8 where reaches(child: child, tap: tap) {
-                        kernels.product_rows(
-                            from, map.inputs.pointer + pairs.lowerBound, depth,
-                            matrices + (tap * 8 + child) * size, depth, columns, target + child * columns,
+                        multiply(
+                            from, map.inputs.pointer + pairs.lowerBound, stride,
+                            matrices + (tap * 8 + child) * size, words, columns, target + child * columns,
                             map.outputs.pointer + pairs.lowerBound, width, pairs.count)
                     }
                 }
@@ -101,7 +104,7 @@ extension CPUBackend {
                 if let head { apply(head, to: target, rows: 8 * rows.count, first: 8 * rows.lowerBound, into: y) }
             }
         }
-        withExtendedLifetime((memory, packed)) {}
+        withExtendedLifetime((memory, packed, rows)) {}
     }
 
     private func apply(
@@ -120,7 +123,7 @@ extension CPUBackend {
     }
 
     /// `[tap, child]`: the sum of the matrices of those taps of the child that fall into the parent at the tap's offset.
-    private func packChildren(_ kernel: Tensor, size: Int) -> Storage {
+    private func packChildren(_ kernel: Tensor, _ product: RowProduct, size: Int) -> Storage {
         let (depth, columns) = (kernel.shape[1], kernel.shape[2])
         let packed = scratch(27 * 8 * size)
         let sums = scratch(threads * depth * columns)
@@ -140,7 +143,7 @@ extension CPUBackend {
                     kernels.add(
                         sum, kernel.pointer + fine * depth * columns, 1, Int32(SSDF_SAME.rawValue), sum, depth, columns)
                 }
-                kernels.pack(sum, columns, 1, depth, columns, packed.pointer + unit * size)
+                product.kernels.pack(sum, columns, 1, depth, columns, packed.pointer + unit * size)
             }
         }
         return packed

@@ -116,7 +116,9 @@ extension CPUBackend {
         let taps = window.taps
         let (depth, columns) = (x.shape[4], y.shape[4])
         let fineChannels = weight.shape[1]
-        let tapSize = kernels.packed_count(depth, columns)
+        let product = rowProduct(columns: columns)
+        let kernels = product.kernels
+        let (tapSize, words) = (kernels.packed_count(depth, columns), product.words(depth))
         let packed = scratch(taps * tapSize)
         parallel(taps) { _, range in
             for tap in range {
@@ -129,7 +131,9 @@ extension CPUBackend {
         let (lineX, lineY) = (y.shape[1], y.shape[2])
         let lines = y.shape[0] * lineX * lineY
         let length = y.shape[3] * columns
-        let (from, start, matrices, written) = (x.pointer, bias?.pointer, packed.pointer, y.pointer)
+        let voxels = operand(x.pointer, rows: x.count / max(depth, 1), depth: depth, of: product)
+        let (from, step) = (voxels.pointer, voxels.stride)
+        let (start, matrices, written) = (bias?.pointer, packed.pointer, y.pointer)
         parallel(lines, grain: max(1, (32 << 10) / max(length, 1))) { _, range in
             for line in range {
                 let (batch, rest) = (line / (lineX * lineY), line % (lineX * lineY))
@@ -152,18 +156,18 @@ extension CPUBackend {
                     else { continue }
                     let run = coarseRun(l, window, fine: fine[3], coarse: coarse[3])
                     guard !run.isEmpty else { continue }
-                    let source = from + ((batch * x.shape[1] + qx) * x.shape[2] + qy) * x.shape[3] * depth
+                    let source = from + ((batch * x.shape[1] + qx) * x.shape[2] + qy) * x.shape[3] * step
                     let first = run.lowerBound
                     let fineFirst = first * window.stride + l - window.padding
                     kernels.product_rows(
-                        source + (transposed ? first : fineFirst) * depth, nil,
-                        transposed ? depth : window.stride * depth, matrices + tap * tapSize, depth, columns,
+                        source + (transposed ? first : fineFirst) * step, nil,
+                        transposed ? step : window.stride * step, matrices + tap * tapSize, words, columns,
                         target + (transposed ? fineFirst : first) * columns, nil,
                         transposed ? window.stride * columns : columns, run.count)
                 }
             }
         }
-        withExtendedLifetime(packed) {}
+        withExtendedLifetime((packed, voxels)) {}
     }
 
     /// dW[o, i, tap] = Σ coarse[p, o]·fine[p·stride + tap − padding, i] over all places p.

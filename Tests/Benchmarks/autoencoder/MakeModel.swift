@@ -10,12 +10,15 @@ import SSDFVolume
 ///     random-model FOLDER              a model of the released size, random weights in half precision
 ///     random-model --yaml FILE FOLDER  one of that configuration
 ///     random-model --cells VOLUME FILE the active voxels as int32 x, y, z
-///     random-model --peak              Gflop/s of the best bare f32 product on every processor at once
+///     random-model --peak [bf16]       Gflop/s of the best bare product on every processor at once; f32 if not said
 @main struct MakeModel {
     static func main() throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch (arguments.first, arguments.count) {
         case ("--peak", 1): print(BarePeak(threads: availableProcessors()).measured() * 1e-9)
+        case ("--peak", 2):
+            let precision = Precision(rawValue: arguments[1]) ?? .f32
+            print(BarePeak(threads: availableProcessors(), precision: precision).measured() * 1e-9)
         case ("--yaml", 3):
             let yaml = try String(contentsOfFile: arguments[1], encoding: .utf8)
             try RandomModel(yaml: yaml, type: .f16).write(to: arguments[2])
@@ -23,7 +26,7 @@ import SSDFVolume
         case (.some(let folder), 1): try RandomModel(yaml: RandomModel.released, type: .f16).write(to: folder)
         default:
             FileHandle.standardError.write(
-                Data("usage: random-model FOLDER | --yaml FILE FOLDER | --cells VOLUME FILE | --peak\n".utf8))
+                Data("usage: random-model FOLDER | --yaml FILE FOLDER | --cells VOLUME FILE | --peak [bf16]\n".utf8))
             exit(64)
         }
     }

@@ -1,6 +1,6 @@
 """The sparse SDF autoencoder's layers in PyTorch on the CPU, gather - matmul - index_add: the plain way to write them.
 
-usage: autoencoder_torch.py encode|decode CELLS THREADS
+usage: autoencoder_torch.py encode|decode CELLS THREADS [f32|bf16]
 
 CELLS is a file of int32 rows (x, y, z): voxels for encode, latent cells for decode. Weights are random, at the released
 size: 512 channels, 4 blocks, 8 heads. Neighbour tables are built before the clock starts. Prints seconds.
@@ -10,6 +10,8 @@ import numpy as np, torch
 import torch.nn.functional as F
 
 mode, path, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if sys.argv[4:] == ["bf16"]:
+    torch.set_default_dtype(torch.bfloat16)
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 C, BLOCKS, HEADS = 512, 4, 8
