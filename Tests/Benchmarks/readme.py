@@ -157,7 +157,7 @@ def autoencoder(figures):
     rows = [
         [f"{r['stage']} {r['resolution']}", r["precision"], f"{r['seconds']:.1f}", f"{r['operations'] / 1e12:.2f}",
          f"{100 * r['share']:.0f} %", f"{r['foreseen'] / 1e9:.2f} GB", f"{r['peakBytes'] / 1e9:.2f} GB",
-         beside(r, "f32"), beside(r, "bf16")]
+         beside(r, "f32"), beside(r, "bf16") if r["precision"] == "bf16" else ""]
         for r in found
     ]
     return markdown(
