@@ -18,7 +18,7 @@ struct block {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct block *kept[CLASSES];
 static size_t used_bytes, kept_bytes, most_bytes;
-static int keeps;
+static int keepers;
 
 // Sizes are counted in huge pages, exactly below sixteen and from there in eighths of a power of two, so that nearly
 // equal requests share blocks. Pages beyond the request are never touched.
@@ -48,15 +48,13 @@ static struct block *take(size_t class) {
     return block;
 }
 
-// With the lock held: `bytes` more are about to be in use. Blocks are withdrawn until what is mapped stays below the most
-// that was ever in use; the largest go first, as they are the fewest.
-static struct block *make_room(size_t bytes) {
-    used_bytes += bytes;
-    if (used_bytes > most_bytes) most_bytes = used_bytes;
+// With the lock held: withdraws blocks until no more than `most` bytes are kept; the largest go first, as they are the
+// fewest.
+static struct block *withdraw(size_t most) {
     struct block *gone = NULL;
-    for (size_t class = CLASSES; class-- > 0 && used_bytes + kept_bytes > most_bytes;) {
+    for (size_t class = CLASSES; class-- > 0 && kept_bytes > most;) {
         struct block *block;
-        while (used_bytes + kept_bytes > most_bytes && (block = take(class))) {
+        while (kept_bytes > most && (block = take(class))) {
             // The size, in the place of the pointer that is needed no more, follows it.
             ((size_t *)block)[1] = pages_of(class) << PAGE_BITS;
             block->next = gone;
@@ -64,6 +62,14 @@ static struct block *make_room(size_t bytes) {
         }
     }
     return gone;
+}
+
+// With the lock held: `bytes` more are about to be in use. Blocks are withdrawn so that what is mapped stays below the most
+// that was ever in use.
+static struct block *make_room(size_t bytes) {
+    used_bytes += bytes;
+    if (used_bytes > most_bytes) most_bytes = used_bytes;
+    return withdraw(most_bytes - used_bytes);
 }
 
 static void give_back(struct block *gone) {
@@ -111,7 +117,7 @@ void *ssdf_map(size_t bytes, size_t *mapped, int *zeroed) {
 void ssdf_unmap(void *address, size_t mapped) {
     pthread_mutex_lock(&lock);
     used_bytes -= mapped;
-    if (keeps) {
+    if (keepers > 0) {
         struct block *block = address;
         size_t class = class_of(mapped >> PAGE_BITS);
         block->next = kept[class];
@@ -143,10 +149,22 @@ void *ssdf_remap(void *address, size_t bytes, size_t *mapped) {
     return moved;
 }
 
-void ssdf_keep_memory(int heap) {
+void ssdf_begin_keeping(void) {
     pthread_mutex_lock(&lock);
-    keeps = 1;
+    keepers++;
     pthread_mutex_unlock(&lock);
+}
+
+void ssdf_end_keeping(void) {
+    struct block *gone = NULL;
+    pthread_mutex_lock(&lock);
+    if (--keepers == 0) gone = withdraw(0);
+    pthread_mutex_unlock(&lock);
+    give_back(gone);
+}
+
+void ssdf_keep_memory(int heap) {
+    ssdf_begin_keeping();
 #ifdef __GLIBC__
     if (!heap) return;
     // What is free at the top of a heap stays there, and what is too small for a block comes from a heap.

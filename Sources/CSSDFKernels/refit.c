@@ -172,22 +172,46 @@ INLINE void nearest_face(
     }
 }
 
+// Adds what a sample says of its nearest triangle to the sums.
+INLINE void add_sample(struct ssdf_refit *r, const struct lanes *l, uint32_t i, float tolerated) {
+    float v = l->v[i], w = l->w[i], u = 1 - v - w, weight = 1;
+    if (l->square[i] > tolerated) {
+        float excess = l->square[i] / tolerated;
+        weight = excess * excess;
+    }
+    float *sum = r->sums + SSDF_REFIT_SUMS * (size_t)l->corner[i];
+    float wu = weight * u, wv = weight * v, ww = weight * w;
+    sum[0] += wu * u;
+    sum[1] += wu * v;
+    sum[2] += wu * w;
+    sum[3] += wv * v;
+    sum[4] += wv * w;
+    sum[5] += ww * w;
+    sum[6] += wu * l->height[i];
+    sum[7] += wv * l->height[i];
+    sum[8] += ww * l->height[i];
+}
+
+// With `only_farthest`, nothing but the distances is found.
 INLINE struct ssdf_refit_distances match(
-    struct ssdf_refit *r, uint32_t begin, uint32_t end, float tolerated, float searched) {
+    struct ssdf_refit *r, uint32_t begin, uint32_t end, float tolerated, float searched, int only_farthest) {
     struct ssdf_refit_distances total = {0};
     struct lanes l;
     for (uint32_t vertex = begin; vertex < end; vertex++) {
         uint32_t first = r->fan_starts[vertex], last = r->fan_starts[vertex + 1];
-        memset(r->sums + SSDF_REFIT_SUMS * (size_t)first, 0, sizeof(float) * SSDF_REFIT_SUMS * (last - first));
         float nearest = INFINITY, farthest = 0;
-        r->nearest_face[vertex] = NONE;
+        if (!only_farthest) {
+            memset(r->sums + SSDF_REFIT_SUMS * (size_t)first, 0, sizeof(float) * SSDF_REFIT_SUMS * (last - first));
+            r->nearest_face[vertex] = NONE;
+        }
         for (uint32_t at = r->sample_starts[vertex]; at < r->sample_starts[vertex + 1]; at += LANES) {
             uint32_t count = r->sample_starts[vertex + 1] - at;
             if (count > LANES) count = LANES;
             load(r, r->samples + at, count, &l);
             for (uint32_t place = first; place < last; place++) try_triangle(r, place, &l);
-            nearest_face(
-                r, r->samples + at, &l, count, r->positions + 3 * (size_t)vertex, &nearest, &r->nearest_face[vertex]);
+            if (!only_farthest)
+                nearest_face(
+                    r, r->samples + at, &l, count, r->positions + 3 * (size_t)vertex, &nearest, &r->nearest_face[vertex]);
             for (uint32_t i = 0; i < count; i++) {
                 if (!(l.square[i] < INFINITY)) continue;
                 uint32_t sample = r->samples[at + i];
@@ -195,30 +219,17 @@ INLINE struct ssdf_refit_distances match(
                     struct lanes found;
                     uint32_t home = wander(r, sample, vertex, &found);
                     if (found.square[0] < l.square[i] * 0.9f) {
-                        r->homes[sample] = home;
+                        if (!only_farthest) r->homes[sample] = home;
                         total.squares += (double)found.square[0];
                         total.count++;
                         if (found.square[0] > farthest) farthest = found.square[0];
                         continue;
                     }
                 }
-                float v = l.v[i], w = l.w[i], u = 1 - v - w, weight = 1;
-                if (l.square[i] > tolerated) {
-                    float excess = l.square[i] / tolerated;
-                    weight = excess * excess;
+                if (!only_farthest) {
+                    add_sample(r, &l, i, tolerated);
+                    r->homes[sample] = nearest_corner(r, &l, i);
                 }
-                float *sum = r->sums + SSDF_REFIT_SUMS * (size_t)l.corner[i];
-                float wu = weight * u, wv = weight * v, ww = weight * w;
-                sum[0] += wu * u;
-                sum[1] += wu * v;
-                sum[2] += wu * w;
-                sum[3] += wv * v;
-                sum[4] += wv * w;
-                sum[5] += ww * w;
-                sum[6] += wu * l.height[i];
-                sum[7] += wv * l.height[i];
-                sum[8] += ww * l.height[i];
-                r->homes[sample] = nearest_corner(r, &l, i);
                 total.squares += (double)l.square[i];
                 total.count++;
                 if (l.square[i] > farthest) farthest = l.square[i];
@@ -474,22 +485,35 @@ uint32_t ssdf_refit_undo(
 // ---- instruction sets
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) static struct ssdf_refit_distances match_avx512(
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+
+AVX512 static struct ssdf_refit_distances match_avx512(
     struct ssdf_refit *r, uint32_t begin, uint32_t end, float tolerated, float searched) {
-    return match(r, begin, end, tolerated, searched);
+    return match(r, begin, end, tolerated, searched, 0);
 }
-__attribute__((target("avx2,fma"))) static struct ssdf_refit_distances match_avx2(
+AVX512 static struct ssdf_refit_distances reach_avx512(
+    struct ssdf_refit *r, uint32_t begin, uint32_t end, float searched) {
+    return match(r, begin, end, INFINITY, searched, 1);
+}
+AVX2 static struct ssdf_refit_distances match_avx2(
     struct ssdf_refit *r, uint32_t begin, uint32_t end, float tolerated, float searched) {
-    return match(r, begin, end, tolerated, searched);
+    return match(r, begin, end, tolerated, searched, 0);
 }
-__attribute__((target("avx2,fma"))) static void solve_avx2(
-    struct ssdf_refit *r, const struct ssdf_refit_limits *limits, float *scratch) {
+AVX2 static struct ssdf_refit_distances reach_avx2(struct ssdf_refit *r, uint32_t begin, uint32_t end, float searched) {
+    return match(r, begin, end, INFINITY, searched, 1);
+}
+AVX2 static void solve_avx2(struct ssdf_refit *r, const struct ssdf_refit_limits *limits, float *scratch) {
     solve(r, limits, scratch);
 }
 #endif
 
-static struct ssdf_refit_distances match_scalar(struct ssdf_refit *r, uint32_t begin, uint32_t end, float tolerated, float searched) {
-    return match(r, begin, end, tolerated, searched);
+static struct ssdf_refit_distances match_scalar(
+    struct ssdf_refit *r, uint32_t begin, uint32_t end, float tolerated, float searched) {
+    return match(r, begin, end, tolerated, searched, 0);
+}
+static struct ssdf_refit_distances reach_scalar(struct ssdf_refit *r, uint32_t begin, uint32_t end, float searched) {
+    return match(r, begin, end, INFINITY, searched, 1);
 }
 static void solve_scalar(struct ssdf_refit *r, const struct ssdf_refit_limits *limits, float *scratch) {
     solve(r, limits, scratch);
@@ -502,6 +526,14 @@ struct ssdf_refit_distances ssdf_refit_match(
     if (ssdf_isa() >= SSDF_ISA_AVX2) return match_avx2(r, begin, end, tolerated, searched);
 #endif
     return match_scalar(r, begin, end, tolerated, searched);
+}
+
+struct ssdf_refit_distances ssdf_refit_reach(struct ssdf_refit *r, uint32_t begin, uint32_t end, float searched) {
+#if defined(__x86_64__)
+    if (ssdf_isa() >= SSDF_ISA_AVX512) return reach_avx512(r, begin, end, searched);
+    if (ssdf_isa() >= SSDF_ISA_AVX2) return reach_avx2(r, begin, end, searched);
+#endif
+    return reach_scalar(r, begin, end, searched);
 }
 
 void ssdf_refit_solve(struct ssdf_refit *r, const struct ssdf_refit_limits *limits, float *scratch) {

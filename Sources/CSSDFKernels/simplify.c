@@ -21,6 +21,9 @@ typedef struct ssdf_simplify_vertex vertex;
 INLINE uint32_t next_of(uint32_t h) { return (h & 3) == 2 ? h - 2 : h + 1; }
 INLINE uint32_t previous_of(uint32_t h) { return (h & 3) == 0 ? h + 2 : h - 1; }
 
+typedef uint32_t words8 __attribute__((ext_vector_type(8)));
+typedef _Bool bools8 __attribute__((ext_vector_type(8)));
+
 // A bucket holds the costs that share exponent and two bits: a quarter of an octave.
 enum { BUCKETS = 1024, BUCKET_SHIFT = 21 };
 
@@ -141,30 +144,62 @@ INLINE void merge(const vertex *u, vertex *v, const float x[3]) {
 
 // ---- connectivity
 
+// Lists the half-edges by the vertex that they leave: `half` is them, `far` where they go, and `ends` of a vertex where
+// those of the next begin.
+INLINE void list_half_edges(const struct mesh *m, uint32_t *ends, uint32_t *far, uint32_t *half) {
+    memset(ends, 0, m->vertex_count * sizeof *ends);
+    for (size_t t = 0; t < m->triangle_count; t++)
+        for (size_t i = 0; i < 3; i++) ends[m->corner[4 * t + i]]++;
+    uint32_t sum = 0;
+    for (uint32_t v = 0; v < m->vertex_count; v++) {
+        uint32_t count = ends[v];
+        ends[v] = sum;
+        sum += count;
+    }
+    for (uint32_t t = 0; t < m->triangle_count; t++) {
+        for (uint32_t i = 0; i < 3; i++) {
+            uint32_t h = 4 * t + i, place = ends[m->corner[h]]++;
+            far[place] = m->corner[next_of(h)];
+            half[place] = h;
+        }
+    }
+}
+
+// The last place in begin ..< end at which `far` is v, or NONE. Up to eight words behind the end are read.
+INLINE uint32_t last_place(const uint32_t *far, uint32_t begin, uint32_t end, uint32_t v) {
+    while (end > begin) {
+        uint32_t count = end - begin < 8 ? end - begin : 8, found = 0;
+        end -= count;
+        words8 words;
+        memcpy(&words, far + end, sizeof words);
+        bools8 same = __builtin_convertvector(words == v, bools8);
+        uint8_t bits;
+        memcpy(&bits, &same, 1);
+        found = bits & (0xffu >> (8 - count));
+        if (found) return end + 31 - (uint32_t)__builtin_clz(found);
+    }
+    return NONE;
+}
+
 // Pairs half-edges, finds borders, and locks what is not a manifold: there, a third triangle or a second fan is left
 // over after pairing, and the walk round the vertex does not meet all its triangles.
 INLINE void connect(struct mesh *m) {
     uint32_t end = 4 * m->triangle_count;
-    uint32_t *first = m->mark;
     for (uint32_t v = 0; v < m->vertex_count; v++) {
-        first[v] = NONE;
         m->vertices[v].outgoing = NONE;
         m->vertices[v].changed = 0;
-        m->vertices[v].flags &= SSDF_VERTEX_LOCKED | SSDF_VERTEX_BORDERED;
+        m->vertices[v].flags &= SSDF_VERTEX_LOCKED | SSDF_VERTEX_BORDERED | SSDF_VERTEX_SOUND;
     }
-    for (uint32_t h = 0; h < end; h++) {
-        if ((h & 3) == 3) continue;
-        m->twin[h] = NONE;
-        m->link[h] = first[m->corner[h]];
-        first[m->corner[h]] = h;
-    }
+    memset(m->twin, 0xff, end * sizeof *m->twin);
+    uint32_t *ends = m->mark, *far = m->link, *half = m->stamp;
+    list_half_edges(m, ends, far, half);
     for (uint32_t h = 0; h < end; h++) {
         if ((h & 3) == 3) continue;
         uint32_t v = m->corner[h], w = m->corner[next_of(h)];
         if (v > w) continue;
-        uint32_t other = first[w];
-        while (other != NONE && m->corner[next_of(other)] != v) other = m->link[other];
-        if (other == NONE) continue;
+        uint32_t place = last_place(far, w > 0 ? ends[w - 1] : 0, ends[w], v);
+        if (place == NONE) continue;
+        uint32_t other = half[place];
         if (m->twin[other] == NONE && v != w) {
             m->twin[h] = other;
             m->twin[other] = h;
@@ -173,6 +208,7 @@ INLINE void connect(struct mesh *m) {
             m->vertices[w].flags |= SSDF_VERTEX_LOCKED;
         }
     }
+    uint32_t *first = m->mark;
     for (uint32_t h = 0; h < end; h++) {
         if ((h & 3) == 3) continue;
         m->link[h] = IDLE;
@@ -190,6 +226,7 @@ INLINE void connect(struct mesh *m) {
         vertex *v = m->vertices + i;
         first[i] = 0;
         if (v->flags & SSDF_VERTEX_LOCKED) continue;
+        if ((v->flags & SSDF_VERTEX_SOUND) && v->valence < UINT16_MAX) continue;
         uint32_t h = v->outgoing, fan = 0;
         while (h != NONE) {
             fan++;
@@ -199,6 +236,8 @@ INLINE void connect(struct mesh *m) {
         int is_open = h == NONE;
         if (fan == 0 || fan != v->valence || is_open != ((v->flags & SSDF_VERTEX_BORDER) != 0))
             v->flags |= SSDF_VERTEX_LOCKED;
+        else
+            v->flags |= SSDF_VERTEX_SOUND;
     }
 }
 
@@ -208,6 +247,7 @@ INLINE void add_borders(struct mesh *m) {
     for (uint32_t h = 0; h < end; h++) {
         if ((h & 3) == 3 || m->twin[h] != NONE) continue;
         vertex *u = m->vertices + m->corner[h], *v = m->vertices + m->corner[next_of(h)];
+        if (u->flags & v->flags & SSDF_VERTEX_LOCKED) continue;
         float e[3], f[3], n[3], side[3];
         subtract(v->position, u->position, e);
         subtract(m->vertices[m->corner[previous_of(h)]].position, u->position, f);

@@ -18,8 +18,12 @@ void ssdf_unmap(void *_Nonnull address, size_t mapped);
 // Enlarges a block, moving its pages when it must; NULL when there is no room, and the block is as it was.
 void *_Nullable ssdf_remap(void *_Nonnull address, size_t bytes, size_t *_Nonnull mapped);
 
-// From now on blocks that are given back are kept for the next request instead of going back to the system. The blocks
-// mapped never exceed the most that were in use at one time. With `heap`, what the C library's heap has free stays, too,
+// Between these two blocks that are given back are kept for the next request instead of going back to the system. The
+// blocks mapped never exceed the most that were in use at one time. The last one to end gives back what is kept.
+void ssdf_begin_keeping(void);
+void ssdf_end_keeping(void);
+
+// From now on blocks are kept, to the end of the program. With `heap`, what the C library's heap has free stays, too,
 // which takes tens of megabytes more.
 //
 // For programs that do the same over and over on many threads: unmapping interrupts every processor that runs one of

@@ -61,11 +61,20 @@ void ssdf_refit_list_samples(struct ssdf_refit *_Nonnull r);
 struct ssdf_refit_distances ssdf_refit_match(
     struct ssdf_refit *_Nonnull r, uint32_t begin, uint32_t end, float tolerated, float searched);
 
+// Finds the distances alone, and `farthest` of the vertices begin ..< end.
+struct ssdf_refit_distances ssdf_refit_reach(
+    struct ssdf_refit *_Nonnull r, uint32_t begin, uint32_t end, float searched);
+
 // Moves the vertices that are not fixed to the least sum of squared heights, or near it: a Gauss-Newton step by conjugate
 // gradients. Where a triangle would turn by more than 45° or get too thin, its corners move less far or not at all.
 // scratch [ssdf_refit_scratch] words.
 void ssdf_refit_solve(
     struct ssdf_refit *_Nonnull r, const struct ssdf_refit_limits *_Nonnull limits, float *_Nonnull scratch);
+
+// Sets `farthest` of each of `vertices` [count] to how far the surfaces lie apart near it, squared: from its samples to the
+// faces around, and from the parts of its faces that are nearest to it to the faces of the original around. Both lists must
+// be up to date.
+void ssdf_refit_measure(struct ssdf_refit *_Nonnull r, const uint32_t *_Nonnull vertices, size_t count);
 
 // Lays the vertices around a vertex back to where they were in `original` [vertex_count, 3] where `farthest` (squared) is
 // above the bound. Returns how many had moved. scratch as for `ssdf_refit_solve`.

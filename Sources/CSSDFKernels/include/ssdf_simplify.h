@@ -16,6 +16,7 @@ enum ssdf_simplify_flags {
     SSDF_VERTEX_BORDER = 2,    // on an open border
     SSDF_VERTEX_REMOVED = 4,   // collapsed into another
     SSDF_VERTEX_BORDERED = 8,  // its quadric holds its border edges
+    SSDF_VERTEX_SOUND = 16,    // its neighbourhood has been seen to be a disc or a half disc, which collapses keep
 };
 
 enum ssdf_simplify_marks {

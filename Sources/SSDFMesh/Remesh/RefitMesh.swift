@@ -71,20 +71,22 @@ struct RefitMesh: ~Copyable {
             var tolerated = Float.infinity
             for step in 0..<Self.steps {
                 guard distances.count > 0, distances.squares > 0 else { return }
-                ssdf_refit_list_samples(&kernel)
-                distances = match(kernel, tolerated: tolerated, searched: searched(distances))
                 if step == 0 {
-                    bound = RefitRegion(self, farthest: farthest, share: Self.boundShare).measure(self, into: farthest)
+                    bound = RefitRegion(self, farthest: farthest, share: Self.boundShare).measure(
+                        kernel, threads: threads)
+                } else {
+                    ssdf_refit_list_samples(&kernel)
+                    distances = match(kernel, tolerated: tolerated, searched: searched(distances))
                 }
                 tolerated = Self.tolerance * Self.tolerance * min(bound, distances.largest)
                 limits.height = tolerated.squareRoot()
                 ssdf_refit_solve(&kernel, &limits, scratch.pointer)
             }
             ssdf_refit_list_samples(&kernel)
-            _ = match(kernel, tolerated: .infinity, searched: searched(distances))
+            _ = match(kernel, tolerated: nil, searched: searched(distances))
             let region = RefitRegion(self, farthest: farthest)
             for round in 0...Self.undoings {
-                guard region.measure(self, into: farthest) > bound else { break }
+                guard region.measure(kernel, threads: threads) > bound else { break }
                 if round == Self.undoings {
                     positions.pointer.update(from: original.pointer, count: positions.count)
                 } else if ssdf_refit_undo(&kernel, original.pointer, bound, leastShape, scratch.pointer) == 0 {
@@ -112,14 +114,16 @@ struct RefitMesh: ~Copyable {
         return Float(sum / Double(max(count, 1)))
     }
 
-    private func match(_ kernel: ssdf_refit, tolerated: Float, searched: Float) -> ssdf_refit_distances {
+    /// Matches all samples; without `tolerated` only to find how far they are.
+    private func match(_ kernel: ssdf_refit, tolerated: Float?, searched: Float) -> ssdf_refit_distances {
         let count = Int(kernel.vertex_count)
         let shared = Unchecked(kernel)
         let parts = parallelMap((count + Self.tile - 1) / Self.tile, threads: threads) { part in
             var kernel = shared.value
             let first = part * Self.tile
-            return ssdf_refit_match(
-                &kernel, UInt32(first), UInt32(min(first + Self.tile, count)), tolerated, searched)
+            let (begin, end) = (UInt32(first), UInt32(min(first + Self.tile, count)))
+            guard let tolerated else { return ssdf_refit_reach(&kernel, begin, end, searched) }
+            return ssdf_refit_match(&kernel, begin, end, tolerated, searched)
         }
         return parts.reduce(into: ssdf_refit_distances()) { sum, part in
             sum.squares += part.squares

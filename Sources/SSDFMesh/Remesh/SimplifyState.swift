@@ -4,15 +4,13 @@ import SSDFCore
 /// A mesh between rounds of block-wise simplification.
 struct SimplifyState: ~Copyable {
     /// Small enough for a block and its scratch memory to stay in a core's cache.
-    private static let blockSize = 4096
+    private static let blockSize = 1 << blockBits
+    private static let blockBits = 12
 
     /// Of 20°: edges by smaller angles are flipped in the end where that costs little.
     private static let sharpCosine: Float = 0.94
 
     private(set) var vertices: Buffer<ssdf_simplify_vertex>
-    /// Where the next order is made: fresh pages cost as much as the sorting.
-    private var spareVertices: Buffer<ssdf_simplify_vertex>
-    private var spareTriangles: Buffer<UInt32>
     private(set) var vertexCount: Int
     private(set) var triangles: Buffer<UInt32>
     private(set) var triangleCount: Int
@@ -20,6 +18,8 @@ struct SimplifyState: ~Copyable {
     /// A power of two, so that scaling rounds nothing.
     let scale: Float
     private var hasQuadrics = false
+    /// Whether the vertices lie along the curve of the first round.
+    private var isOrdered = false
     /// For every round, what became of each vertex: its number after the round, or `UInt32.max`.
     private(set) var successors: [[UInt32]] = []
 
@@ -34,15 +34,40 @@ struct SimplifyState: ~Copyable {
         scale = Self.scale(of: mesh)
         vertexCount = mesh.vertexCount
         triangleCount = mesh.triangleCount
-        vertices = Buffer(zeros: vertexCount)
-        spareVertices = Buffer(uninitialized: vertexCount)
-        spareTriangles = Buffer(uninitialized: 3 * triangleCount)
-        for v in 0..<vertexCount {
-            let p = mesh.position(v) * scale
-            vertices.pointer[v].position = (p.x, p.y, p.z)
-            if let marks { vertices.pointer[v].marks = marks[v] }
+        vertices = Buffer(uninitialized: vertexCount)
+        triangles = Buffer(uninitialized: 3 * triangleCount)
+        guard vertexCount > 2 * Self.blockSize else {
+            for v in 0..<vertexCount { place(mesh, marks, v, at: v) }
+            for h in mesh.triangles.indices { triangles.pointer[h] = mesh.triangles[h] }
+            return
         }
-        triangles = Buffer(mesh.triangles)
+        // Moving vertices costs more than making them where they belong.
+        var order = Buffer<UInt64>(zeros: 0)
+        mesh.positions.withUnsafeBufferPointer {
+            order = curveOrder($0.baseAddress!, stride: 3, count: mesh.vertexCount, shift: Self.firstShift)
+        }
+        isOrdered = true
+        let ranks = [UInt32](filling: vertexCount) { out in
+            for rank in out.indices { out[Int(UInt32(truncatingIfNeeded: order.pointer[rank]))] = UInt32(rank) }
+        }
+        for rank in 0..<vertexCount {
+            place(mesh, marks, Int(UInt32(truncatingIfNeeded: order.pointer[rank])), at: rank)
+        }
+        mesh.triangles.withUnsafeBufferPointer { corners in
+            ranks.withUnsafeBufferPointer { ranks in
+                for h in corners.indices { triangles.pointer[h] = ranks[Int(corners[h])] }
+            }
+        }
+        successors.append(ranks)
+    }
+
+    /// Makes a vertex of one of the mesh.
+    private func place(_ mesh: TriangleMesh, _ marks: [UInt8]?, _ v: Int, at rank: Int) {
+        let p = mesh.position(v) * scale
+        var vertex = ssdf_simplify_vertex()
+        vertex.position = (p.x, p.y, p.z)
+        if let marks { vertex.marks = marks[v] }
+        (vertices.pointer + rank).initialize(to: vertex)
     }
 
     /// What a state of a mesh multiplies its coordinates by.
@@ -75,7 +100,8 @@ struct SimplifyState: ~Copyable {
             let cap = min(0.75, 1 - 1.2 * Double(target) / Double(triangleCount))
             let before = triangleCount
             round(blockSize: Self.blockSize, shift: shift, threshold: threshold, cap: cap, target: 0, leastShape: 0)
-            if Double(triangleCount) > Double(before) * (1 - 0.7 * cap) { threshold *= 8 }
+            // Rounds cost as much as the triangles that they begin with: one that has not reached the cap is not repeated.
+            if Double(triangleCount) > Double(before) * (1 - 0.9 * cap) { threshold *= 4 }
             shift = Self.shift(after: shift)
         }
         var shape = leastShape
@@ -153,8 +179,10 @@ struct SimplifyState: ~Copyable {
     ) {
         let blocks = blockSize >= vertexCount ? 1 : (vertexCount + blockSize - 1) / blockSize
         let size = blocks == 1 ? vertexCount : blockSize
-        let ranks = blocks == 1 ? Buffer<UInt32>(zeros: 0) : order(shift: shift)
-        let starts = divide(ranks, blocks: blocks, size: size)
+        let ranks = blocks == 1 || isOrdered ? Buffer<UInt32>(zeros: 0) : order(shift: shift)
+        isOrdered = false
+        let around = Buffer<UInt32>(zeros: vertexCount)
+        let starts = blocks == 1 ? count(around) : divide(around, blocks: blocks)
         let parents = Buffer<UInt32>(uninitialized: vertexCount)
 
         let largest = (0..<blocks).map { starts[$0 + 1] - starts[$0] }.max() ?? 0
@@ -165,6 +193,7 @@ struct SimplifyState: ~Copyable {
         let vertex = Unchecked(vertices.pointer)
         let corner = Unchecked(triangles.pointer)
         let parent = Unchecked(parents.pointer)
+        let fans = Unchecked(around.pointer)
         let total = vertexCount
         let kept = Buffer<Int>(zeros: blocks)
         let refusals = Buffer<(Int, Int)>(zeros: blocks)
@@ -172,18 +201,13 @@ struct SimplifyState: ~Copyable {
         let keptCounts = Unchecked(kept.pointer)
         let refusedCounts = Unchecked(refusals.pointer)
         let needsQuadrics = !hasQuadrics
-        if needsQuadrics {
-            // Triangles between blocks first: their vertices belong to several.
-            ssdf_simplify_add_planes(
-                vertices.pointer, triangles.pointer + 3 * starts[blocks], starts[blocks + 1] - starts[blocks])
-            hasQuadrics = true
-        }
         parallelFor(blocks, threads: workers) { worker, range in
             for index in range {
                 let first = index * size
                 let count = starts[index + 1] - starts[index]
                 let local = corner.value + 3 * starts[index]
                 for h in 0..<3 * count { local[h] &-= UInt32(first) }
+                for v in first..<min(first + size, total) { Self.set(&vertex.value[v], around: fans.value[v]) }
                 if needsQuadrics { ssdf_simplify_add_planes(vertex.value + first, local, count) }
                 var block = ssdf_simplify_block(
                     vertices: vertex.value + first, triangles: local, parent: parent.value + first,
@@ -198,6 +222,12 @@ struct SimplifyState: ~Copyable {
                 refusedCounts.value[index] = (Int(block.refused_topology), Int(block.refused_shape))
             }
         }
+        if needsQuadrics {
+            // Triangles between blocks: their vertices belong to several, and have not moved.
+            ssdf_simplify_add_planes(
+                vertices.pointer, triangles.pointer + 3 * starts[blocks], starts[blocks + 1] - starts[blocks])
+            hasQuadrics = true
+        }
         refusedTopology = (0..<blocks).reduce(0) { $0 + refusals.pointer[$1].0 }
         refusedShape = (0..<blocks).reduce(0) { $0 + refusals.pointer[$1].1 }
         join(starts: starts, kept: kept, ranks: ranks, parents: parents, blocks: blocks, size: size)
@@ -206,95 +236,84 @@ struct SimplifyState: ~Copyable {
     /// Sorts the vertices along a space-filling curve; returns where each went.
     private mutating func order(shift: Float) -> Buffer<UInt32> {
         let count = vertexCount
-        var low = Vector3f(repeating: .infinity)
-        var high = -low
-        for v in 0..<count {
-            let p = vertices.pointer[v].position
-            low = pointwiseMin(low, Vector3f(p.0, p.1, p.2))
-            high = pointwiseMax(high, Vector3f(p.0, p.1, p.2))
-        }
-        let size = max((high - low).max(), .leastNormalMagnitude)
-        var keys = Buffer<UInt64>(uninitialized: count)
-        for v in 0..<count {
-            let p = vertices.pointer[v].position
-            // The box is enlarged by half, so that a shifted mesh still fits.
-            let cell = (Vector3f(p.0, p.1, p.2) - low + shift * size) * (1023 / (1.5 * size))
-            let code =
-                spread(UInt32(cell.x)) | spread(UInt32(cell.y)) << 1 | spread(UInt32(cell.z)) << 2
-            keys.pointer[v] = UInt64(code) << 32 | UInt64(v)
-        }
-        var other = Buffer<UInt64>(uninitialized: count)
-        for pass in 0..<3 {
-            let bits = UInt64(32 + 10 * pass)
-            var places = [Int](repeating: 0, count: 1025)
-            for v in 0..<count { places[Int(keys.pointer[v] >> bits & 1023) + 1] += 1 }
-            for i in 1...1024 { places[i] += places[i - 1] }
-            for v in 0..<count {
-                let digit = Int(keys.pointer[v] >> bits & 1023)
-                other.pointer[places[digit]] = keys.pointer[v]
-                places[digit] += 1
-            }
-            swap(&keys, &other)
+        let vertex = vertices.pointer
+        let stride = MemoryLayout<ssdf_simplify_vertex>.stride / MemoryLayout<Float>.stride
+        var order = Buffer<UInt64>(zeros: 0)
+        vertex.withMemoryRebound(to: Float.self, capacity: stride * count) {
+            order = curveOrder($0, stride: stride, count: count, shift: shift)
         }
         let ranks = Buffer<UInt32>(uninitialized: count)
-        for v in 0..<count {
-            let old = Int(UInt32(truncatingIfNeeded: keys.pointer[v]))
-            ranks.pointer[old] = UInt32(v)
-            (spareVertices.pointer + v).initialize(to: vertices.pointer[old])
+        for rank in 0..<count { ranks.pointer[Int(UInt32(truncatingIfNeeded: order.pointer[rank]))] = UInt32(rank) }
+        // Along the cycles of the permutation, in place: fresh pages cost more than the moves.
+        let moved = UInt64.max
+        for start in 0..<count where order.pointer[start] != moved {
+            let first = vertex[start]
+            var here = start
+            while true {
+                let from = Int(UInt32(truncatingIfNeeded: order.pointer[here]))
+                order.pointer[here] = moved
+                if from == start { break }
+                vertex[here] = vertex[from]
+                here = from
+            }
+            vertex[here] = first
         }
-        swap(&vertices, &spareVertices)
+        for h in 0..<3 * triangleCount { triangles.pointer[h] = ranks.pointer[Int(triangles.pointer[h])] }
         return ranks
     }
 
-    /// Ten bits, two apart.
-    private func spread(_ value: UInt32) -> UInt32 {
-        var x = value & 1023
-        x = (x | x << 16) & 0x0300_00ff
-        x = (x | x << 8) & 0x0300_f00f
-        x = (x | x << 4) & 0x030c_30c3
-        return (x | x << 2) & 0x0924_9249
+    /// Of a vertex in `around`: that a triangle at it lies between blocks. The other bits count triangles.
+    private static let isShared: UInt32 = 1 << 31
+
+    /// Beyond this many triangles a vertex is kept as it is.
+    private static func set(_ vertex: inout ssdf_simplify_vertex, around: UInt32) {
+        vertex.valence = UInt16(min(around & ~isShared, UInt32(UInt16.max)))
+        vertex.flags &= UInt8(SSDF_VERTEX_BORDERED.rawValue | SSDF_VERTEX_SOUND.rawValue)
+        if around & isShared != 0 { vertex.flags |= UInt8(SSDF_VERTEX_LOCKED.rawValue) }
     }
 
-    /// Sorts the triangles by block, those between blocks last, and locks what these touch. Returns where each begins.
-    private mutating func divide(_ ranks: borrowing Buffer<UInt32>, blocks: Int, size: Int) -> [Int] {
-        for v in 0..<vertexCount {
-            vertices.pointer[v].valence = 0
-            vertices.pointer[v].flags &= UInt8(SSDF_VERTEX_BORDERED.rawValue)
+    /// For one block: counts the triangles around every vertex. Returns where those of the block and those between blocks
+    /// begin and end.
+    private func count(_ around: borrowing Buffer<UInt32>) -> [Int] {
+        for h in 0..<3 * triangleCount { around.pointer[Int(triangles.pointer[h])] &+= 1 }
+        return [0, triangleCount, triangleCount]
+    }
+
+    /// Sorts the triangles by block, those between blocks last, and tells what is around every vertex. Returns where the
+    /// triangles of each block begin.
+    private func divide(_ around: borrowing Buffer<UInt32>, blocks: Int) -> [Int] {
+        let corners = triangles.pointer
+        func home(_ t: Int) -> Int {
+            let h = 3 &* t
+            let block = corners[h] >> Self.blockBits
+            let isInside = corners[h &+ 1] >> Self.blockBits == block && corners[h &+ 2] >> Self.blockBits == block
+            return isInside ? Int(block) : blocks
         }
-        let isSorted = ranks.count > 0
-        let homes = Buffer<UInt32>(uninitialized: triangleCount)
         var starts = [Int](repeating: 0, count: blocks + 2)
-        let locked = UInt8(SSDF_VERTEX_LOCKED.rawValue)
         for t in 0..<triangleCount {
-            var home = -1
-            var isShared = false
-            for h in 3 * t..<3 * t + 3 {
-                let old = Int(triangles.pointer[h])
-                let v = isSorted ? Int(ranks.pointer[old]) : old
-                triangles.pointer[h] = UInt32(v)
-                // Beyond this a vertex is kept as it is.
-                if vertices.pointer[v].valence < .max { vertices.pointer[v].valence += 1 }
-                let block = blocks == 1 ? 0 : v / size
-                if home >= 0, home != block { isShared = true }
-                home = block
-            }
-            if isShared {
-                home = blocks
-                for h in 3 * t..<3 * t + 3 { vertices.pointer[Int(triangles.pointer[h])].flags |= locked }
-            }
-            homes.pointer[t] = UInt32(home)
-            starts[home + 1] += 1
+            let block = home(t)
+            starts[block + 1] += 1
+            for h in 3 &* t..<3 &* t &+ 3 { around.pointer[Int(corners[h])] &+= 1 }
+            guard block == blocks else { continue }
+            for h in 3 &* t..<3 &* t &+ 3 { around.pointer[Int(corners[h])] |= Self.isShared }
         }
         for block in 0...blocks { starts[block + 1] += starts[block] }
-        if blocks > 1 {
-            var places = starts
-            for t in 0..<triangleCount {
-                let home = Int(homes.pointer[t])
-                let place = 3 * places[home]
-                places[home] += 1
-                for i in 0..<3 { spareTriangles.pointer[place + i] = triangles.pointer[3 * t + i] }
+        // In place: each triangle that is not at home is sent there, for the one that it finds.
+        var places = starts
+        for block in 0..<blocks {
+            while places[block] < starts[block + 1] {
+                let t = places[block]
+                let other = home(t)
+                if other != block {
+                    let s = places[other]
+                    for i in 0..<3 {
+                        let corner = corners[3 &* t &+ i]
+                        corners[3 &* t &+ i] = corners[3 &* s &+ i]
+                        corners[3 &* s &+ i] = corner
+                    }
+                }
+                places[other] += 1
             }
-            swap(&triangles, &spareTriangles)
         }
         return starts
     }
@@ -323,7 +342,7 @@ struct SimplifyState: ~Copyable {
             [UInt32](filling: vertexCount) { out in
                 for v in 0..<out.count {
                     let place = ranks.count > 0 ? Int(ranks.pointer[v]) : v
-                    let base = blocks == 1 ? 0 : place / size * size
+                    let base = blocks == 1 ? 0 : place & ~(size - 1)
                     out[v] = numbers.pointer[base + Int(parents.pointer[place])]
                 }
             })
