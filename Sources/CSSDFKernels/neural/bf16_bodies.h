@@ -27,5 +27,7 @@ static const struct ssdf_attention_kernels N(table) = {
 #undef VU
 #undef WORD
 #undef KEYS
+#undef GRADIENT_KEYS
+#undef KEYS_ALONE
 #undef KEYS_OF
 #undef VALUES_OF
