@@ -4,14 +4,14 @@ import SSDFCore
 ///
 /// This list is the seam between the networks and the machine. `Compute` allocates and records around it; another
 /// processor is another type that conforms. Each requirement is documented where the processor implements it, in the
-/// file of the operation, beside its gradient. A gradient argument that is nil is not wanted.
+/// file of the operation, beside its gradient. A gradient argument that is nil is not wanted; dx is added to where `adds`.
 package protocol Backend: Sendable {
     var threads: Int { get }
 
     // Linear
     func linear(_ x: Tensor, weight: Tensor, bias: Tensor?, into y: Tensor)
     func linearGradients(
-        _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, dWeight: Tensor?, dBias: Tensor?)
+        _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, adds: Bool, dWeight: Tensor?, dBias: Tensor?)
 
     /// Whether it was done; where not, the layers are called one by one.
     func feedForward(
@@ -39,8 +39,8 @@ package protocol Backend: Sendable {
     func layerNorm(
         _ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float, segments: [Range<Int>], into y: Tensor)
     func layerNormGradients(
-        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, segments: [Range<Int>], dx: Tensor, dWeight: Tensor?,
-        dBias: Tensor?)
+        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, segments: [Range<Int>], dx: Tensor, adds: Bool,
+        dWeight: Tensor?, dBias: Tensor?)
     func rmsNorm(_ x: Tensor, gamma: Tensor, into y: Tensor)
     func rmsNormGradients(_ x: Tensor, gamma: Tensor, dy: Tensor, dx: Tensor, dGamma: Tensor)
     func groupNorm(

@@ -20,8 +20,9 @@ package final class Compute {
     /// - Parameters:
     ///   - threads: upper bound on the threads used. Results do not depend on it.
     ///   - precision: of the dense products.
-    package convenience init(threads: Int, precision: Precision = .f32) {
-        self.init(CPUBackend(threads: threads, precision: precision, pool: MemoryPool()))
+    ///   - pool: where results get their memory from.
+    package convenience init(threads: Int, precision: Precision = .f32, pool: MemoryPool = MemoryPool()) {
+        self.init(CPUBackend(threads: threads, precision: precision, pool: pool))
     }
 
     /// Operations by a back end that is there.
@@ -127,6 +128,13 @@ package final class Compute {
         output.variable = variable
         tape.append(Tape.Entry(output: variable, inputs: inputs.map { $0?.variable }, gradients: gradients))
         return output
+    }
+
+    /// Where an operation leaves the gradient of `x`: the sum of what has arrived there before, to be added to, or a tensor
+    /// of its own where there is none or others see it.
+    func gradientRoom(of x: Tensor) -> (tensor: Tensor, adds: Bool) {
+        if let sum = x.variable?.takeUnshared() { return (sum, true) }
+        return (empty(x.shape), false)
     }
 
     /// Adds to a variable's gradient, in place when nothing else sees that memory.

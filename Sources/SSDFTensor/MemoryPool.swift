@@ -8,17 +8,62 @@ import Synchronization
 /// one time: before the pool asks the system for more, idle blocks are given back until that holds.
 package final class MemoryPool: Sendable {
     private struct State {
-        /// Idle blocks by capacity, in floats.
-        var idle: [Int: [Block]] = [:]
+        /// Idle blocks by capacity in floats, smallest first; a capacity stays when its last block goes.
+        var idle: [(capacity: Int, blocks: [Block])] = []
         var idleBytes = 0
         var usedBytes = 0
         var peakBytes = 0
+
+        /// The first place of a capacity of at least `capacity`.
+        func place(of capacity: Int) -> Int {
+            var (first, last) = (0, idle.count)
+            while first < last {
+                let middle = (first + last) / 2
+                if idle[middle].capacity < capacity { first = middle + 1 } else { last = middle }
+            }
+            return first
+        }
+
+        /// The smallest idle block of a capacity in the range.
+        mutating func take(_ capacities: ClosedRange<Int>) -> Block? {
+            var place = place(of: capacities.lowerBound)
+            while place < idle.count, idle[place].capacity <= capacities.upperBound {
+                if let block = idle[place].blocks.popLast() {
+                    idleBytes -= idle[place].capacity * MemoryLayout<Float>.stride
+                    return block
+                }
+                place += 1
+            }
+            return nil
+        }
+
+        /// The largest idle block.
+        mutating func takeLargest() -> Block? {
+            for place in idle.indices.reversed() {
+                guard let block = idle[place].blocks.popLast() else { continue }
+                idleBytes -= idle[place].capacity * MemoryLayout<Float>.stride
+                return block
+            }
+            return nil
+        }
+
+        mutating func put(_ block: Block) {
+            let capacity = block.buffer.count
+            let place = place(of: capacity)
+            if place == idle.count || idle[place].capacity != capacity { idle.insert((capacity, []), at: place) }
+            idle[place].blocks.append(block)
+            idleBytes += capacity * MemoryLayout<Float>.stride
+        }
     }
 
     private let state = Mutex(State())
+    /// How many times as large as a request a block may be that is lent to it while less is in use than was before.
+    private let lending: Int
 
     /// A pool without memory.
-    package init() {}
+    /// - Parameter lending: how many times as large as a request a block may be that is lent to it while less is in use
+    ///   than was before; for work whose size changes from one time to the next, as a sample's does.
+    package init(lending: Int = 1) { self.lending = lending }
 
     /// Bytes of the storage that tensors hold now.
     package var usedBytes: Int { state.withLock { $0.usedBytes } }
@@ -35,7 +80,7 @@ package final class MemoryPool: Sendable {
     /// Gives all idle blocks back to the system.
     package func trim() {
         state.withLock {
-            $0.idle = [:]
+            $0.idle = []
             $0.idleBytes = 0
         }
     }
@@ -59,30 +104,24 @@ package final class MemoryPool: Sendable {
         let reused = state.withLock { state -> Block? in
             state.usedBytes += bytes
             state.peakBytes = max(state.peakBytes, state.usedBytes)
-            if let block = state.idle[capacity]?.popLast() {
-                state.idleBytes -= bytes
+            // A block half as large again is lent rather than given back: fresh pages must be cleared first.
+            if let block = state.take(capacity...max(capacity, capacity / 2 * 3)) {
+                state.usedBytes += block.buffer.count * MemoryLayout<Float>.stride - bytes
+                state.peakBytes = max(state.peakBytes, state.usedBytes)
                 return block
             }
-            // A block half as large again is lent rather than given back: fresh pages must be cleared first.
-            let fitting = state.idle.lazy.filter {
-                $0.key > capacity && $0.key <= capacity / 2 * 3 && !$0.value.isEmpty
-            }
-            if let size = fitting.map(\.key).min(), let block = state.idle[size]!.popLast() {
-                let larger = size * MemoryLayout<Float>.stride
-                state.idleBytes -= larger
-                state.usedBytes += larger - bytes
-                state.peakBytes = max(state.peakBytes, state.usedBytes)
+            let spare = (state.peakBytes - state.usedBytes + bytes) / MemoryLayout<Float>.stride
+            let most = min(capacity * lending, spare)
+            if most > capacity, let block = state.take(capacity...most) {
+                state.usedBytes += block.buffer.count * MemoryLayout<Float>.stride - bytes
                 return block
             }
             // The smallest idle block that makes room enough goes, so that a small request does not cost a large block;
             // the largest where none does.
             while state.usedBytes + state.idleBytes > state.peakBytes {
                 let excess = state.usedBytes + state.idleBytes - state.peakBytes
-                let sizes = state.idle.lazy.filter { !$0.value.isEmpty }.map(\.key)
-                let enough = sizes.filter { $0 * MemoryLayout<Float>.stride >= excess }.min()
-                guard let size = enough ?? sizes.max() else { break }
-                state.idle[size]!.removeLast()
-                state.idleBytes -= size * MemoryLayout<Float>.stride
+                let count = (excess + MemoryLayout<Float>.stride - 1) / MemoryLayout<Float>.stride
+                guard (state.take(count...Int.max) ?? state.takeLargest()) != nil else { break }
             }
             return nil
         }
@@ -93,8 +132,7 @@ package final class MemoryPool: Sendable {
         let bytes = block.buffer.count * MemoryLayout<Float>.stride
         state.withLock {
             $0.usedBytes -= bytes
-            $0.idleBytes += bytes
-            $0.idle[block.buffer.count, default: []].append(block)
+            $0.put(block)
         }
     }
 }

@@ -13,6 +13,15 @@ package final class Variable: @unchecked Sendable {
     /// Sets the gradient to a sum that was made elsewhere: over the samples of a batch, over machines.
     package func receive(_ gradient: Tensor) { self.gradient = gradient }
 
+    /// Gives away the sum where nothing else sees its memory, to be added to in place; nil leaves it where it is.
+    func takeUnshared() -> Tensor? {
+        guard var sum = gradient else { return nil }
+        gradient = nil
+        if isKnownUniquelyReferenced(&sum.storage) { return sum }
+        gradient = sum
+        return nil
+    }
+
     /// Forgets the gradient.
     package func reset() { gradient = nil }
 }

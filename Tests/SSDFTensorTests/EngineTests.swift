@@ -155,7 +155,7 @@ import Testing
                 var (y, dx, dRMS) = (x, x, x)
                 var (dWeight, dBias, dGamma) = (bias, bias, weight)
                 kernels.layer_norm(x, weight, bias, 1e-5, &y, rows, columns)
-                kernels.layer_norm_gradient(x, weight, dy, 1e-5, &dx, &dWeight, &dBias, rows, columns)
+                kernels.layer_norm_gradient(x, weight, dy, 1e-5, &dx, 0, &dWeight, &dBias, rows, columns)
                 var rms = x
                 kernels.rms_norm(x, weight, &rms, rows, 1, columns)
                 kernels.rms_norm_gradient(x, weight, dy, &dRMS, &dGamma, rows, 1, columns)

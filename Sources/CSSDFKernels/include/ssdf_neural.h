@@ -180,9 +180,9 @@ struct ssdf_neural_kernels {
     // y = (x − μ)/√(σ² + ε) · weight + bias over each row; weight and bias may be null.
     void (*_Nonnull layer_norm)(const float *_Nonnull x, const float *_Nullable weight, const float *_Nullable bias,
                                 float epsilon, float *_Nonnull y, size_t rows, size_t columns);
-    // dx of layer_norm; dweight and dbias, when given, are added to.
+    // dx of layer_norm, which is added to where `adds`; dweight and dbias, when given, are added to.
     void (*_Nonnull layer_norm_gradient)(const float *_Nonnull x, const float *_Nullable weight,
-                                         const float *_Nonnull dy, float epsilon, float *_Nonnull dx,
+                                         const float *_Nonnull dy, float epsilon, float *_Nonnull dx, int adds,
                                          float *_Nullable dweight, float *_Nullable dbias, size_t rows,
                                          size_t columns);
     // y = x / max(‖x‖, 1e-12) · gamma[row mod heads] · √dimension over each row [dimension]

@@ -48,6 +48,14 @@ INLINE void N(rows_of)(const struct ssdf_attention *t, size_t vector, struct N(r
         for (size_t l = 0; l < count; l++) rows->token[l] = (size_t)t->q_rows[rows->token[l]];
 }
 
+// Asks for the rows ahead of their use: their lines are strides apart, which no processor foresees.
+INLINE void N(fetch_rows)(const struct N(rows) *rows, const float *from, size_t stride, size_t dimension) {
+    for (size_t l = 0; l < rows->count; l++) {
+        const float *row = from + rows->token[l] * stride + rows->head[l] * dimension;
+        for (size_t d = 0; d < dimension; d += 16) __builtin_prefetch(row + d);
+    }
+}
+
 // to[word, lane] = factor · row of the lane; lanes beyond the rows are zero.
 INLINE void N(rows_in)(const struct N(rows) *rows, const float *from, size_t stride, size_t dimension, float factor,
                        float *to) {
@@ -235,8 +243,8 @@ static __attribute__((noinline)) void N(absorb_keys)(const struct ssdf_attention
 }
 
 static size_t N(attention_scratch)(const struct ssdf_attention *t, int gradient) {
-    size_t work = (gradient ? 2 : 1) * KEYS * MAX_VECTORS * LANES + 2 * KEYS * t->dimension;
-    if (gradient) work += 2 * KEYS * N(whole)(t->dimension);
+    size_t work = KEYS * MAX_VECTORS * LANES + 2 * KEYS * t->dimension;
+    if (gradient) work = 2 * KEYS_ALONE * (MAX_VECTORS * LANES + t->dimension + N(whole)(t->dimension));
     return N(attention_vectors)(t) * N(query_layout)(t->dimension, gradient).size + work;
 }
 
@@ -251,38 +259,73 @@ static void N(attention_forward)(const struct ssdf_attention *t, const int32_t *
 #if WORD == 1
 // ---- the gradient
 
+// Adds up the lanes of each of LANES vectors: sum l to lane l.
+INLINE V N(lane_sums)(V *rows) {
+    N(transpose)(rows);
+#pragma clang loop unroll(full)
+    for (int half = LANES / 2; half > 0; half /= 2)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < half; i++) rows[i] += rows[i + half];
+    return rows[0];
+}
+
 INLINE void N(open_gradient)(const struct ssdf_attention *t, const struct ssdf_attention_gradient *g, size_t vectors,
                              float *state) {
     const size_t dimension = t->dimension, whole = N(whole)(dimension);
     const struct N(query) at = N(query_layout)(dimension, 1);
-    struct N(rows) rows = {0};
+    struct N(rows) rows = {0}, next = {0};
+    N(rows_of)(t, 0, &next);
     for (size_t i = 0; i < vectors; i++, state += at.size) {
-        N(rows_of)(t, i, &rows);
-        N(rows_in)(&rows, t->q, t->q_stride, dimension, t->scale * 1.44269504f, state + at.q);
-        N(rows_in)(&rows, g->dout, t->out_stride, dimension, 1, state + at.dout);
-        __builtin_memset(state + at.o, 0, dimension * LANES * sizeof(float));
-        __builtin_memset(state + at.q_rows, 0, 2 * whole * LANES * sizeof(float));
+        rows = next;
+        if (i + 1 < vectors) {
+            N(rows_of)(t, i + 1, &next);
+            N(fetch_rows)(&next, t->q, t->q_stride, dimension);
+            N(fetch_rows)(&next, g->dout, t->out_stride, dimension);
+        }
         // Lanes without a query: 2^(0 − ∞) = 0.
-        N(store)(state + at.most, N(splat)(INFINITY));
-        N(store)(state + at.total, N(splat)(0));
-        N(store)(state + at.weight, N(splat)(0));
+        float lse[LANES], gate[LANES], delta[LANES];
+        for (size_t l = 0; l < LANES; l++) lse[l] = INFINITY, gate[l] = 1, delta[l] = 0;
         for (size_t l = 0; l < rows.count; l++) {
-            size_t token = rows.token[l], head = rows.head[l], place = token * t->lse_stride + head;
-            const float *q = t->q + token * t->q_stride + head * dimension;
-            const float *dout = g->dout + token * t->out_stride + head * dimension;
-            __builtin_memcpy(state + at.q_rows + l * whole, q, dimension * sizeof(float));
-            __builtin_memcpy(state + at.d_rows + l * whole, dout, dimension * sizeof(float));
-            state[at.most + l] = g->lse[place] * 1.44269504f;
-            if (t->gate) state[at.weight + l] = __builtin_log2f(t->gate[token * t->gate_stride]);
-            if (g->out) {
-                const float *out = g->out + token * t->out_stride + head * dimension;
-                float sum = 0;
-                for (size_t d = 0; d < dimension; d++) sum += out[d] * dout[d];
-                state[at.total + l] = sum;
-            } else if (g->delta_is_known) {
-                state[at.total + l] = g->delta[place];
+            size_t place = rows.token[l] * t->lse_stride + rows.head[l];
+            lse[l] = g->lse[place] * 1.44269504f;
+            if (t->gate) gate[l] = t->gate[rows.token[l] * t->gate_stride];
+            if (g->delta_is_known) delta[l] = g->delta[place];
+        }
+        V sums[LANES];
+        for (size_t l = 0; l < LANES; l++) sums[l] = N(splat)(0);
+        for (size_t d = 0; d < dimension; d += LANES) {
+            size_t deep = dimension - d < LANES ? dimension - d : LANES;
+            V q[LANES], dout[LANES];
+            for (size_t l = 0; l < LANES; l++) {
+                const size_t token = rows.token[l], shift = rows.head[l] * dimension + d;
+                const float *from_q = t->q + token * t->q_stride + shift;
+                const float *from_d = g->dout + token * t->out_stride + shift;
+                if (l >= rows.count) {
+                    q[l] = dout[l] = N(splat)(0);
+                } else if (deep == LANES) {
+                    q[l] = N(load)(from_q), dout[l] = N(load)(from_d);
+                } else {
+                    q[l] = N(load_some)(from_q, deep, 0), dout[l] = N(load_some)(from_d, deep, 0);
+                }
+                if (g->out && l < rows.count) {
+                    const float *out = g->out + token * t->out_stride + shift;
+                    sums[l] += dout[l] * (deep == LANES ? N(load)(out) : N(load_some)(out, deep, 0));
+                }
+                dout[l] *= N(splat)(gate[l]);
+                N(store)(state + at.q_rows + l * whole + d, q[l]);
+                N(store)(state + at.d_rows + l * whole + d, dout[l]);
+                q[l] *= N(splat)(t->scale * 1.44269504f);
+            }
+            N(transpose)(q);
+            N(transpose)(dout);
+            for (size_t e = 0; e < deep; e++) {
+                N(store)(state + at.q + (d + e) * LANES, q[e]);
+                N(store)(state + at.dout + (d + e) * LANES, dout[e]);
             }
         }
+        __builtin_memset(state + at.o, 0, dimension * LANES * sizeof(float));
+        N(store)(state + at.most, N(load)(lse));
+        N(store)(state + at.total, (g->out ? N(lane_sums)(sums) : N(load)(delta)) * N(load)(gate));
     }
 }
 
@@ -293,45 +336,61 @@ INLINE void N(close_gradient)(const struct ssdf_attention *t, const struct ssdf_
     for (size_t i = 0; i < vectors; i++, state += at.size) {
         N(rows_of)(t, i, &rows);
         N(rows_out)(&rows, state + at.o, N(splat)(t->scale), t->dimension, t->adds, g->dq, g->dq_stride);
-        if (g->delta && !g->delta_is_known)
-            for (size_t l = 0; l < rows.count; l++)
-                g->delta[rows.token[l] * t->lse_stride + rows.head[l]] = state[at.total + l];
+        if (!g->delta || g->delta_is_known) continue;
+        for (size_t l = 0; l < rows.count; l++) {
+            // A gate that is exactly 0 has no slope either, so that nothing asks for its delta.
+            float gate = t->gate ? t->gate[rows.token[l] * t->gate_stride] : 1;
+            g->delta[rows.token[l] * t->lse_stride + rows.head[l]] = gate != 0 ? state[at.total + l] / gate : 0;
+        }
     }
 }
 
-// As absorb_keys: the first pass of the gradient adds to delta, the second to dq, dk and dv.
+// The passes of a gradient over keys: to delta; to dq, dk and dv; or to all of them, over all keys of the queries at once.
+enum N(pass) { N(DELTA), N(GRADIENT), N(ALONE) };
+
+// As absorb_keys.
 static __attribute__((noinline)) void N(absorb_keys_gradient)(const struct ssdf_attention *t,
                                                               const struct ssdf_attention_gradient *g,
                                                               const int32_t *k_rows, size_t first, size_t keys,
                                                               float *state, const int32_t *tokens, size_t each,
-                                                              size_t count, int only_delta, float *work) {
+                                                              size_t count, enum N(pass) pass, float *work) {
     const size_t dimension = t->dimension, whole = N(whole)(dimension), size = N(query_layout)(dimension, 1).size;
-    const size_t most = N(block_keys)(dimension), parts = (keys + most - 1) / most;
-    float *s = work, *ds = s + KEYS * MAX_VECTORS * LANES, *k_copy = ds + KEYS * MAX_VECTORS * LANES;
-    float *v_copy = k_copy + KEYS * dimension, *dk = v_copy + KEYS * dimension, *dv = dk + KEYS * whole;
-    for (size_t part = 0; part < parts; part++) {
-        size_t start = first + N(part_start)(keys, parts, part);
-        size_t n = first + N(part_start)(keys, parts, part + 1) - start;
+    const size_t most = pass == N(ALONE) ? KEYS_ALONE : dimension <= 32 ? GRADIENT_KEYS : GRADIENT_KEYS / 2;
+    const size_t parts = (keys + most - 1) / most, step = parts ? ((keys + parts - 1) / parts + 11) / 12 * 12 : 0;
+    float *s = work, *ds = s + KEYS_ALONE * MAX_VECTORS * LANES;
+    float *k_copy = ds + KEYS_ALONE * MAX_VECTORS * LANES, *v_copy = k_copy + KEYS_ALONE * dimension;
+    float *dk = v_copy + KEYS_ALONE * dimension, *dv = dk + KEYS_ALONE * whole;
+    for (size_t done = 0; done < keys; done += step) {
+        const size_t start = first + done, n = keys - done < step ? keys - done : step;
         const float *k = KEYS_OF(t, k_rows, start, n, k_copy), *v = VALUES_OF(t, k_rows, start, n, v_copy);
-        if (!only_delta) __builtin_memset(dk, 0, n * whole * sizeof(float)), __builtin_memset(dv, 0, n * whole * 4);
+        if (pass != N(DELTA)) __builtin_memset(dk, 0, n * whole * 4), __builtin_memset(dv, 0, n * whole * 4);
         for (size_t at = 0; at < count; at += MAX_VECTORS) {
             float *query[4];
             size_t width = N(panel_of)(state, size, tokens, each, at, count, query);
 #define DELTA(w) N(absorb_delta)(w, k, dimension, v, dimension, n, dimension, query, s, ds)
-#define GRADIENT(w) N(absorb_gradient)(w, k, dimension, v, dimension, n, dimension, query, dk, dv, s, ds)
-            if (only_delta) {
+#define GRADIENT(w) N(absorb_gradient)(w, 0, k, dimension, v, dimension, n, dimension, query, dk, dv, s, ds)
+#define ALONE(w) N(absorb_gradient)(w, 1, k, dimension, v, dimension, n, dimension, query, dk, dv, s, ds)
+            if (pass == N(DELTA)) {
                 EACH_WIDTH(width, DELTA)
-            } else {
+            } else if (pass == N(GRADIENT)) {
                 EACH_WIDTH(width, GRADIENT)
+            } else {
+                EACH_WIDTH(width, ALONE)
             }
 #undef DELTA
 #undef GRADIENT
+#undef ALONE
         }
-        if (only_delta) continue;
+        if (pass == N(DELTA)) continue;
         for (size_t j = 0; j < n; j++) {
             size_t row = k_rows ? (size_t)k_rows[start + j] : start + j;
             float *to_k = g->dk + row * g->dk_stride, *to_v = g->dv + row * g->dv_stride;
-            for (size_t d = 0; d < dimension; d++) {
+            size_t d = 0;
+            for (; d + LANES <= dimension; d += LANES) {
+                N(store)(to_k + d, N(load)(to_k + d) + N(load)(dk + j * whole + d) * N(splat)(t->scale));
+                N(store)(to_v + d, N(load)(to_v + d) + N(load)(dv + j * whole + d));
+            }
+            for (; d < dimension; d++) {
                 to_k[d] += t->scale * dk[j * whole + d];
                 to_v[d] += dv[j * whole + d];
             }
@@ -344,9 +403,14 @@ static void N(attention_backward)(const struct ssdf_attention *t, const struct s
     const size_t vectors = N(attention_vectors)(t), size = N(query_layout)(t->dimension, 1).size;
     float *work = scratch + vectors * size;
     N(open_gradient)(t, g, vectors, scratch);
-    if (!g->out && !g->delta_is_known)
-        N(absorb_keys_gradient)(t, g, k_rows, 0, keys, scratch, 0, 1, vectors, 1, work);
-    N(absorb_keys_gradient)(t, g, k_rows, 0, keys, scratch, 0, 1, vectors, 0, work);
+    enum N(pass) pass = N(GRADIENT);
+    if (!g->out && !g->delta_is_known) {
+        if (keys <= KEYS_ALONE)
+            pass = N(ALONE);
+        else
+            N(absorb_keys_gradient)(t, g, k_rows, 0, keys, scratch, 0, 1, vectors, N(DELTA), work);
+    }
+    N(absorb_keys_gradient)(t, g, k_rows, 0, keys, scratch, 0, 1, vectors, pass, work);
     N(close_gradient)(t, g, vectors, scratch);
 }
 #endif

@@ -13,6 +13,9 @@
 
 // Keys of a block at most: its scores fill two thirds of the first cache level.
 #define KEYS 128
+// The same for the gradient, a multiple of all tiles; and keys at most of queries whose delta is found on the way.
+#define GRADIENT_KEYS 96
+#define KEYS_ALONE 512
 // Largest number of accumulators of a product tile's side.
 #define MOST_ROWS 16
 
@@ -20,8 +23,8 @@
 struct N(query) {
     size_t q, o;            // qᵀ [words, LANES]; oᵀ, or dqᵀ, [dimension, LANES]
     size_t most, total;     // [LANES] each: maximum and sum; for the gradient lse and delta
-    size_t dout, weight;    // doᵀ [dimension, LANES]; ln₂ of the gate [LANES]
-    size_t q_rows, d_rows;  // q and do by rows, [LANES, whole]
+    size_t dout;            // doᵀ [dimension, LANES], times the gate
+    size_t q_rows, d_rows;  // q, and do times the gate, by rows, [LANES, whole]
     size_t size;
 };
 
@@ -36,7 +39,7 @@ INLINE struct N(query) N(query_layout)(size_t dimension, int gradient) {
     at.q = 0, at.o = N(words)(dimension) * LANES, at.most = at.o + block, at.total = at.most + LANES;
     at.size = at.total + LANES;
     if (gradient) {
-        at.weight = at.size, at.dout = at.weight + LANES, at.q_rows = at.dout + block;
+        at.dout = at.size, at.q_rows = at.dout + block;
         at.d_rows = at.q_rows + N(whole)(dimension) * LANES;
         at.size = at.d_rows + N(whole)(dimension) * LANES;
     }
@@ -267,31 +270,68 @@ INLINE void N(spread)(const int vectors, const float *w, const float *const *row
     }
 }
 
-// p = exp₂(score − lse + weight) in s and dp = key values · do in `ds`.
-INLINE void N(probabilities)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride,
-                             size_t keys, size_t dimension, float *const *query, int weighted, float *s, float *ds) {
-    const struct N(query) at = N(query_layout)(dimension, 1);
-    const size_t panel = (size_t)vectors * LANES;
-    const float *q[4], *dout[4];
+// Key rows times a panel, finished while the sums are in registers: p = exp₂(k·q − shift), or with `dp` what the scores
+// gain, ds = p·(v·do − shift), of `rows` rows.
+INLINE void N(gradient_tile)(const int rows, const int vectors, const int dp, const float *k, size_t stride,
+                             const float *const *q, size_t dimension, const float *const *shift, float *p,
+                             float *ds) {
+    V sum[MOST_ROWS][4];
+    const float *row[MOST_ROWS];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < vectors; i++) q[i] = query[i] + at.q, dout[i] = query[i] + at.dout;
-    N(scores)(vectors, k, k_stride, q, dimension, keys, s, 0);
-    N(scores)(vectors, v, v_stride, dout, dimension, keys, ds, 0);
+    for (int r = 0; r < rows; r++) {
+        row[r] = k + (size_t)r * stride;
 #pragma clang loop unroll(full)
-    for (int i = 0; i < vectors; i++) {
-        V norm = N(load)(query[i] + at.most);
-        if (weighted) norm -= N(load)(query[i] + at.weight);
-        for (size_t j = 0; j < keys; j++)
-            N(store)(s + j * panel + i * LANES, N(exp2)(N(load)(s + j * panel + i * LANES) - norm));
+        for (int v = 0; v < vectors; v++) sum[r][v] = N(splat)(0);
     }
+    for (size_t d = 0; d < dimension; d++) {
+        V column[4];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) column[v] = N(load)(q[v] + d * LANES);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            V factor = N(splat)(row[r][d]);
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) sum[r][v] += factor * column[v];
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            const size_t place = (size_t)(r * vectors + v) * LANES;
+            V x = sum[r][v] - N(load)(shift[v]);
+            if (dp)
+                N(store)(ds + place, N(load)(p + place) * x);
+            else
+                N(store)(p + place, N(exp2)(x));
+        }
 }
 
-// Adds Σ_key p·dp, which is Σ o·do, to the queries' delta.
+INLINE void N(gradient_tiles)(const int vectors, const int dp, const float *k, size_t stride, const float *const *q,
+                              size_t dimension, const float *const *shift, size_t keys, float *p, float *ds) {
+    const size_t panel = (size_t)vectors * LANES;
+    size_t j = 0;
+#define TILES(some) \
+    for (; j + some <= keys; j += some) \
+        N(gradient_tile)(some, vectors, dp, k + j * stride, stride, q, dimension, shift, p + j * panel, ds + j * panel)
+    TILES(TILE_KEYS(vectors));
+    TILES(4);
+    TILES(2);
+    TILES(1);
+#undef TILES
+}
+
+// Adds Σ_key p·dp, which is Σ o·do, to the queries' delta. p and dp are left in s and ds.
 INLINE void N(absorb_delta)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride,
                             size_t keys, size_t dimension, float *const *query, float *s, float *ds) {
     const struct N(query) at = N(query_layout)(dimension, 1);
     const size_t panel = (size_t)vectors * LANES;
-    N(probabilities)(vectors, k, k_stride, v, v_stride, keys, dimension, query, 0, s, ds);
+    const float *q[4], *dout[4], *lse[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++)
+        q[i] = query[i] + at.q, dout[i] = query[i] + at.dout, lse[i] = query[i] + at.most;
+    N(gradient_tiles)(vectors, 0, k, k_stride, q, dimension, lse, keys, s, ds);
+    N(scores)(vectors, v, v_stride, dout, dimension, keys, ds, 0);
 #pragma clang loop unroll(full)
     for (int i = 0; i < vectors; i++) {
         V sum = N(splat)(0);
@@ -302,25 +342,39 @@ INLINE void N(absorb_delta)(const int vectors, const float *k, size_t k_stride, 
 }
 
 // dq of the queries, and dk and dv [keys, whole] of the block, gain what this block and these queries give each other.
-INLINE void N(absorb_gradient)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride,
-                               size_t keys, size_t dimension, float *const *query, float *dk, float *dv, float *s,
-                               float *ds) {
+// With `alone` the block holds all keys of the queries, and their delta comes from it on the way.
+INLINE void N(absorb_gradient)(const int vectors, const int alone, const float *k, size_t k_stride, const float *v,
+                               size_t v_stride, size_t keys, size_t dimension, float *const *query, float *dk,
+                               float *dv, float *s, float *ds) {
     const struct N(query) at = N(query_layout)(dimension, 1);
-    const size_t panel = (size_t)vectors * LANES;
-    N(probabilities)(vectors, k, k_stride, v, v_stride, keys, dimension, query, 1, s, ds);
+    const size_t panel = (size_t)vectors * LANES, whole = N(whole)(dimension);
     float *dq[4];
-    const float *q_rows[4], *d_rows[4];
+    const float *q[4], *dout[4], *lse[4], *delta[4], *q_rows[4], *d_rows[4];
 #pragma clang loop unroll(full)
     for (int i = 0; i < vectors; i++) {
-        dq[i] = query[i] + at.o, q_rows[i] = query[i] + at.q_rows, d_rows[i] = query[i] + at.d_rows;
-        V delta = N(load)(query[i] + at.total);
-        for (size_t j = 0; j < keys; j++) {
-            float *to = ds + j * panel + i * LANES;
-            N(store)(to, N(load)(s + j * panel + i * LANES) * (N(load)(to) - delta));
-        }
+        q[i] = query[i] + at.q, dout[i] = query[i] + at.dout, lse[i] = query[i] + at.most;
+        dq[i] = query[i] + at.o, delta[i] = query[i] + at.total;
+        q_rows[i] = query[i] + at.q_rows, d_rows[i] = query[i] + at.d_rows;
     }
-    N(weighted_sum)(vectors, k, k_stride, ds, dimension, keys, dq, 0);
-    N(spread)(vectors, s, d_rows, N(whole)(dimension), keys, dv);
-    N(spread)(vectors, ds, q_rows, N(whole)(dimension), keys, dk);
+    if (alone) {
+        N(absorb_delta)(vectors, k, k_stride, v, v_stride, keys, dimension, query, s, ds);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++) {
+            V shift = N(load)(delta[i]);
+            for (size_t j = 0; j < keys; j++) {
+                float *to = ds + j * panel + i * LANES;
+                N(store)(to, N(load)(s + j * panel + i * LANES) * (N(load)(to) - shift));
+            }
+        }
+    } else {
+        N(gradient_tiles)(vectors, 0, k, k_stride, q, dimension, lse, keys, s, ds);
+        N(gradient_tiles)(vectors, 1, v, v_stride, dout, dimension, delta, keys, s, ds);
+    }
+    for (size_t j = 0; j < keys; j += GRADIENT_KEYS) {
+        const size_t some = keys - j < GRADIENT_KEYS ? keys - j : GRADIENT_KEYS;
+        N(weighted_sum)(vectors, k + j * k_stride, k_stride, ds + j * panel, dimension, some, dq, 0);
+        N(spread)(vectors, s + j * panel, d_rows, whole, some, dv + j * whole);
+        N(spread)(vectors, ds + j * panel, q_rows, whole, some, dk + j * whole);
+    }
 }
 #endif

@@ -36,5 +36,7 @@ static const struct ssdf_attention_kernels N(table) = {
 #undef WORD
 #undef KEYS
 #undef DEPTH_BLOCK
+#undef GRADIENT_KEYS
+#undef KEYS_ALONE
 #undef KEYS_OF
 #undef VALUES_OF

@@ -66,6 +66,8 @@ static const struct ssdf_neural_kernels N(table) = {
 #undef TILE_ROWS
 #undef TILE_COLUMNS
 #undef KEYS
+#undef GRADIENT_KEYS
+#undef KEYS_ALONE
 #undef DEPTH_BLOCK
 #undef VU
 #undef WORD

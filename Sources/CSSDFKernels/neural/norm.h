@@ -68,9 +68,10 @@ static void N(layer_norm)(const float *x, const float *weight, const float *bias
     for (; r < rows; r++) N(layer_norm_rows)(1, x + r * columns, weight, bias, epsilon, y + r * columns, columns);
 }
 
-// With x̂ the normalised row and g = dy·weight: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε).
+// With x̂ the normalised row and g = dy·weight: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε), or dx += that.
 INLINE void N(layer_norm_gradient_rows)(const int rows, const float *x, const float *weight, const float *dy,
-                                        float epsilon, float *dx, float *dweight, float *dbias, size_t columns) {
+                                        float epsilon, float *dx, int adds, float *dweight, float *dbias,
+                                        size_t columns) {
     const size_t whole = columns / LANES * LANES;
     float mean[ROWS], scale[ROWS];
     V sum[ROWS], product[ROWS], middle[ROWS], factor[ROWS];
@@ -109,22 +110,24 @@ INLINE void N(layer_norm_gradient_rows)(const int rows, const float *x, const fl
             V g = N(load)(dy + c);
             if (weight) g *= N(load)(weight + c);
             V along_x = (N(load)(x + c) - middle[r]) * factor[r] * N(splat)(mean_gx);
-            N(store)(dx + c, factor[r] * (g - N(splat)(mean_g) - along_x));
+            V slope = factor[r] * (g - N(splat)(mean_g) - along_x);
+            N(store)(dx + c, adds ? N(load)(dx + c) + slope : slope);
         }
         for (size_t c = whole; c < columns; c++) {
             float g = weight ? dy[c] * weight[c] : dy[c];
-            dx[c] = scale[r] * (g - mean_g - (x[c] - mean[r]) * scale[r] * mean_gx);
+            float slope = scale[r] * (g - mean_g - (x[c] - mean[r]) * scale[r] * mean_gx);
+            dx[c] = adds ? dx[c] + slope : slope;
         }
     }
 }
 
 static void N(layer_norm_gradient)(const float *x, const float *weight, const float *dy, float epsilon, float *dx,
-                                   float *dweight, float *dbias, size_t rows, size_t columns) {
+                                   int adds, float *dweight, float *dbias, size_t rows, size_t columns) {
     size_t r = 0;
     for (; r + ROWS <= rows; r += ROWS, x += ROWS * columns, dy += ROWS * columns, dx += ROWS * columns)
-        N(layer_norm_gradient_rows)(ROWS, x, weight, dy, epsilon, dx, dweight, dbias, columns);
+        N(layer_norm_gradient_rows)(ROWS, x, weight, dy, epsilon, dx, adds, dweight, dbias, columns);
     for (; r < rows; r++, x += columns, dy += columns, dx += columns)
-        N(layer_norm_gradient_rows)(1, x, weight, dy, epsilon, dx, dweight, dbias, columns);
+        N(layer_norm_gradient_rows)(1, x, weight, dy, epsilon, dx, adds, dweight, dbias, columns);
 }
 
 #undef ROWS

@@ -177,12 +177,12 @@ static void N(selected_backward)(const struct ssdf_attention *t, const struct ss
     int32_t *list = (int32_t *)(scratch + N(attention_scratch)(t, 1)), *ends = list + t->queries * choice->best;
     N(by_block)(t, choice, ends, list);
     N(open_gradient)(t, g, vectors, scratch);
-    for (int only_delta = !g->out && !g->delta_is_known; only_delta >= 0; only_delta--)
+    for (int pass = g->out || g->delta_is_known ? N(GRADIENT) : N(DELTA); pass <= N(GRADIENT); pass++)
         for (size_t b = 0, start = 0; b < choice->blocks; start = (size_t)ends[b++]) {
             size_t first = (size_t)choice->starts[b], keys = (size_t)choice->starts[b + 1] - first;
             if ((size_t)ends[b] > start)
                 N(absorb_keys_gradient)(t, g, 0, first, keys, scratch, list + start, each,
-                                        ((size_t)ends[b] - start) * each, only_delta, work);
+                                        ((size_t)ends[b] - start) * each, (enum N(pass))pass, work);
         }
     N(close_gradient)(t, g, vectors, scratch);
 }

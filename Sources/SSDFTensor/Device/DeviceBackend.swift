@@ -37,8 +37,13 @@ package final class DeviceBackend: Backend {
     }
 
     package func linearGradients(
-        _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, dWeight: Tensor?, dBias: Tensor?
+        _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, adds: Bool, dWeight: Tensor?, dBias: Tensor?
     ) {
+        if adds, let dx {
+            let own = room(like: dx)
+            linearGradients(x, weight: weight, dy: dy, dx: own, adds: false, dWeight: dWeight, dBias: dBias)
+            return add(dx, own, scale: 1, broadcast: .same, into: dx)
+        }
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         device.pointee.linear_gradients(
             read(x), read(weight), read(dy), write(dx), write(dWeight), write(dBias), x.count / inputs, inputs, outputs)
@@ -53,6 +58,8 @@ package final class DeviceBackend: Backend {
     package func applyGradient(_ function: PointwiseFunction, _ x: Tensor, dy: Tensor, into dx: Tensor) {
         device.pointee.apply_gradient(function.rawValue, read(x), read(dy), write(dx), x.count)
     }
+
+    private func room(like x: Tensor) -> Tensor { Tensor(shape: x.shape, storage: pool.take(x.count)) }
 
     private func extent(_ x: Tensor) -> (rows: Int, columns: Int) {
         let columns = max(x.shape.last ?? 1, 1)
@@ -175,13 +182,21 @@ package final class DeviceBackend: Backend {
     }
 
     package func layerNormGradients(
-        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, segments: [Range<Int>], dx: Tensor, dWeight: Tensor?,
-        dBias: Tensor?
+        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, segments: [Range<Int>], dx: Tensor, adds: Bool,
+        dWeight: Tensor?, dBias: Tensor?
     ) {
         guard isContiguous(segments, rows: x.rows) else {
             processor.layerNormGradients(
-                x, weight: weight, dy: dy, epsilon: epsilon, segments: segments, dx: dx, dWeight: dWeight, dBias: dBias)
+                x, weight: weight, dy: dy, epsilon: epsilon, segments: segments, dx: dx, adds: adds, dWeight: dWeight,
+                dBias: dBias)
             return
+        }
+        if adds {
+            let own = room(like: dx)
+            layerNormGradients(
+                x, weight: weight, dy: dy, epsilon: epsilon, segments: segments, dx: own, adds: false,
+                dWeight: dWeight, dBias: dBias)
+            return add(dx, own, scale: 1, broadcast: .same, into: dx)
         }
         device.pointee.layer_norm_gradients(
             read(x), read(weight), read(dy), segmentStarts(segments), segments.count,

@@ -17,15 +17,15 @@ extension Compute {
         check(a, b, broadcast)
         let y = empty(a.shape)
         backend.add(a, b, scale: scale, broadcast: broadcast, into: y)
-        return record(y, [a, b]) { [self] dy, wanted in
+        return record(y, [a, b]) { [self, shape = b.shape] dy, wanted in
             guard wanted[1] else { return [dy, nil] }
             var db = dy
             if broadcast != .same {
-                db = empty(b.shape)
+                db = empty(shape)
                 backend.sum(dy, times: nil, kept: broadcast, into: db)
             }
             if scale != 1 {
-                let scaled = empty(b.shape)
+                let scaled = empty(shape)
                 backend.affine(db, scale: scale, shift: 0, into: scaled)
                 db = scaled
             }
@@ -81,8 +81,8 @@ extension Compute {
     package func affine(_ x: Tensor, scale: Float, shift: Float = 0) -> Tensor {
         let y = empty(x.shape)
         backend.affine(x, scale: scale, shift: shift, into: y)
-        return record(y, [x]) { [self] dy, _ in
-            let dx = empty(x.shape)
+        return record(y, [x]) { [self, shape = x.shape] dy, _ in
+            let dx = empty(shape)
             backend.affine(dy, scale: scale, shift: 0, into: dx)
             return [dx]
         }
@@ -92,8 +92,8 @@ extension Compute {
     package func sum(_ x: Tensor, scale: Float = 1) -> Tensor {
         let y = empty([1])
         backend.total(x, scale: scale, into: y)
-        return record(y, [x]) { [self] dy, _ in
-            let dx = empty(x.shape)
+        return record(y, [x]) { [self, shape = x.shape] dy, _ in
+            let dx = empty(shape)
             backend.spread(dy, scale: scale, into: dx)
             return [dx]
         }

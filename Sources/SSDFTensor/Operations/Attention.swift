@@ -49,8 +49,9 @@ extension CPUBackend {
         var segment: Int
         var head: Int
         var queries: Range<Int>
-        /// Where the unit's share of dk and dv gathers; −1 for the results themselves.
-        var partial: Int
+        /// Number of the unit among those of its segment and head. For the gradient the first gathers dk and dv in the
+        /// results, the others each on its own.
+        var run: Int
     }
 
     /// Query rows of a chunk: their state stays in the second cache level.
@@ -114,21 +115,21 @@ extension CPUBackend {
         let most = min(max(1, Self.chunkRows / group), max(longest, 1))
         let scratchSize = chunk.scratch(kernels.attention_scratch, queries: most, gradient: true)
         let memory = scratch(min(threads, max(units.count, 1)) * scratchSize)
-        let partials = (units.map(\.partial).max() ?? -1) + 1
-        let size = k.rows * dimension
-        let partial = scratch(max(2 * partials * size, 1))
+        // [run − 1, dk or dv, Nk, Hkv, D]
+        let size = k.count
+        let partial = scratch(max(2 * (runs - 1) * size, 1))
+        if runs > 1 { clear([Tensor(shape: [2 * (runs - 1) * size], storage: partial)]) }
+        let stride = chunk.keyHeads * dimension
         parallel(units.count, grain: Self.grain(units.count)) { worker, range in
             for unit in units[range] {
                 let segment = plan.segments[unit.segment]
-                var (keyGradient, valueGradient, stride) = (
-                    dk.pointer + unit.head * dimension, dv.pointer + unit.head * dimension,
-                    chunk.keyHeads * dimension
-                )
-                if unit.partial >= 0 {
-                    let own = partial.pointer + 2 * unit.partial * size
-                    own.update(repeating: 0, count: 2 * size)
-                    (keyGradient, valueGradient, stride) = (own, own + size, dimension)
+                var (keyGradient, valueGradient) = (dk.pointer, dv.pointer)
+                if unit.run > 0 {
+                    let own = partial.pointer + 2 * (unit.run - 1) * size
+                    (keyGradient, valueGradient) = (own, own + size)
                 }
+                keyGradient += unit.head * dimension
+                valueGradient += unit.head * dimension
                 for first in Swift.stride(from: unit.queries.lowerBound, to: unit.queries.upperBound, by: most) {
                     var (tile, start) = chunk.tile(
                         head: unit.head, list: plan.queryRows, first..<min(first + most, unit.queries.upperBound))
@@ -143,20 +144,23 @@ extension CPUBackend {
                 }
             }
         }
-        for unit in units where unit.partial >= 0 {
-            let own = partial.pointer + 2 * unit.partial * size
-            addHead(own, to: dk, head: unit.head, rows: 0..<k.rows)
-            addHead(own + size, to: dv, head: unit.head, rows: 0..<k.rows)
+        for run in 0..<runs - 1 {
+            for (target, place) in [(dk, 2 * run), (dv, 2 * run + 1)] {
+                let own = Tensor(shape: k.shape, storage: partial, offset: place * size)
+                add(target, own, scale: 1, broadcast: .same, into: target)
+            }
         }
     }
 
     /// target[row, head] += from[row − first] for rows `[D]`.
     func addHead(_ from: UnsafePointer<Float>, to target: Tensor, head: Int, rows: Range<Int>) {
         let (heads, dimension) = (target.shape[1], target.shape[2])
+        let to = target.pointer + (rows.lowerBound * heads + head) * dimension
+        let add = kernels.add
         parallelRows(rows.count, columns: dimension) { range in
             for row in range {
-                let to = target.pointer + ((rows.lowerBound + row) * heads + head) * dimension
-                for d in 0..<dimension { to[d] += from[row * dimension + d] }
+                let sum = to + row * heads * dimension
+                add(sum, from + row * dimension, 1, Int32(SSDF_SAME.rawValue), sum, 1, dimension)
             }
         }
     }
@@ -173,15 +177,12 @@ extension CPUBackend {
 
     private static func units(_ plan: AttentionPlan, keyHeads: Int, most: Int) -> [Unit] {
         var units: [Unit] = []
-        var partial = 0
         for (index, segment) in plan.segments.enumerated() where !segment.queries.isEmpty {
-            let isWhole = segment.queries.count <= most
             for head in 0..<keyHeads {
                 for start in stride(from: segment.queries.lowerBound, to: segment.queries.upperBound, by: most) {
                     let queries = start..<min(start + most, segment.queries.upperBound)
-                    units.append(
-                        Unit(segment: index, head: head, queries: queries, partial: isWhole ? -1 : partial))
-                    if !isWhole { partial += 1 }
+                    let run = (start - segment.queries.lowerBound) / most
+                    units.append(Unit(segment: index, head: head, queries: queries, run: run))
                 }
             }
         }

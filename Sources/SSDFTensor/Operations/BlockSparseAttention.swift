@@ -158,12 +158,14 @@ extension CPUBackend {
     ) {
         let (tokens, heads, dimension) = (y.shape[0], y.shape[1], y.shape[2])
         let (a, b) = (rest == 0 ? 1 : 0, rest == 2 ? 1 : 2)
+        // Reading a tensor's address counts a reference: not in the loop.
+        let (left, first, second) = (delta[rest].pointer, delta[a].pointer, delta[b].pointer)
+        let (factors, results, slopes, targets) = (gates.pointer, y.pointer, dy.pointer, gradients.pointer)
+        let dots = kernels.row_dots
         parallelRows(tokens, columns: heads * dimension) { range in
             for token in range {
-                let (g, row) = (gates.pointer + 3 * token, token * heads)
-                let (left, first, second) = (delta[rest].pointer, delta[a].pointer, delta[b].pointer)
-                kernels.row_dots(
-                    y.pointer + row * dimension, dy.pointer + row * dimension, left + row, heads, dimension)
+                let (g, row) = (factors + 3 * token, token * heads)
+                dots(results + row * dimension, slopes + row * dimension, left + row, heads, dimension)
                 var sums: (Float, Float, Float) = (0, 0, 0)
                 for head in row..<row + heads {
                     // A gate that is exactly 0 leaves no trace of its branch in y.
@@ -171,7 +173,7 @@ extension CPUBackend {
                         g[rest] != 0 ? (left[head] - g[a] * first[head] - g[b] * second[head]) / g[rest] : 0
                     sums = (sums.0 + left[head], sums.1 + first[head], sums.2 + second[head])
                 }
-                let target = gradients.pointer + 3 * token
+                let target = targets + 3 * token
                 (target[rest], target[a], target[b]) = sums
             }
         }
@@ -236,7 +238,8 @@ extension CPUBackend {
         }
     }
 
-    /// Tokens are cut into at most four runs a head, each with dk and dv of its own, which are added up in order.
+    /// Tokens are cut into at most four runs a head, each but the first with dk and dv of its own, which are added up in
+    /// order.
     private func selectedAttentionGradients(
         _ operands: BlockSparseOperands, gate: AttentionGate, delta: AttentionDelta, trace: BlockSparseTrace,
         dy: Tensor, into gradients: BlockSparseOperands
@@ -251,28 +254,37 @@ extension CPUBackend {
             let count = item.tokens.count
             let runs = max(1, min(4, count / 512))
             let share = count * dimension
-            let partial = scratch(2 * runs * keyHeads * share)
+            let partial = scratch(max(2 * (runs - 1) * keyHeads * share, 1))
             parallel(runs * keyHeads) { worker, range in
                 for unit in range {
                     let (run, head) = (unit / keyHeads, unit % keyHeads)
-                    let own = partial.pointer + 2 * unit * share
-                    own.update(repeating: 0, count: 2 * share)
-                    // Blocks name tokens of the whole tensor; the shares begin at the item's first.
-                    let origin = item.tokens.lowerBound * dimension
+                    var (keyGradient, valueGradient, stride) = (
+                        gradients.k.pointer + head * dimension, gradients.v.pointer + head * dimension,
+                        keyHeads * dimension
+                    )
+                    if run > 0 {
+                        let own = partial.pointer + 2 * (unit - keyHeads) * share
+                        own.update(repeating: 0, count: 2 * share)
+                        // Blocks name tokens of the whole tensor; the shares begin at the item's first.
+                        let origin = item.tokens.lowerBound * dimension
+                        (keyGradient, valueGradient, stride) = (own - origin, own + share - origin, dimension)
+                    }
                     let last = item.tokens.lowerBound + count * (run + 1) / runs
-                    for first in stride(from: item.tokens.lowerBound + count * run / runs, to: last, by: most) {
+                    for first in Swift.stride(
+                        from: item.tokens.lowerBound + count * run / runs, to: last, by: most)
+                    {
                         var tile = chunk.tile(
                             head: head, start: first, queries: min(most, last - first), order: SSDF_LANES_OF_TOKEN)
                         var choice = selection.choice(item: index, head: head, first: first)
                         var gradient = chunk.gradient(
                             head: head, first, delta: delta, logSum: trace.logSums[1], dy: dy, dq: gradients.q)
-                        (gradient.dk, gradient.dv) = (own - origin, own + share - origin)
-                        (gradient.dk_stride, gradient.dv_stride) = (dimension, dimension)
+                        (gradient.dk, gradient.dv) = (keyGradient, valueGradient)
+                        (gradient.dk_stride, gradient.dv_stride) = (stride, stride)
                         kernels.selected_backward(&tile, &gradient, &choice, memory.pointer + worker * size)
                     }
                 }
             }
-            for unit in 0..<runs * keyHeads {
+            for unit in 0..<(runs - 1) * keyHeads {
                 let own = partial.pointer + 2 * unit * share
                 addHead(own, to: gradients.k, head: unit % keyHeads, rows: item.tokens)
                 addHead(own + share, to: gradients.v, head: unit % keyHeads, rows: item.tokens)

@@ -34,8 +34,8 @@ extension Compute {
         precondition(x.shape.count == 2 && range.lowerBound >= 0 && range.upperBound <= x.columns)
         let y = empty([x.rows, range.count])
         backend.copyColumns(from: x, at: range.lowerBound, to: y, at: 0, count: range.count)
-        return record(y, [x]) { [self] dy, _ in
-            let dx = zeros(x.shape)
+        return record(y, [x]) { [self, shape = x.shape] dy, _ in
+            let dx = zeros(shape)
             backend.copyColumns(from: dy, at: 0, to: dx, at: range.lowerBound, count: range.count)
             return [dx]
         }
@@ -48,11 +48,11 @@ extension Compute {
         precondition(widths.reduce(0, +) == x.columns, "\(widths) do not add up to \(x.shape)")
         let arrived = SplitGradients(count: widths.count)
         // Unwound after its parts, each of which leaves its gradient there and lets this one know.
-        let whole = record(x.detached, [x]) { [self] _, _ in
-            let dx = empty(x.shape)
+        let whole = record(x.detached, [x]) { [self, shape = x.shape] _, _ in
+            let dx = empty(shape)
             var at = 0
             for (width, gradient) in zip(widths, arrived.parts) {
-                let part = gradient ?? zeros([x.rows, width])
+                let part = gradient ?? zeros([shape[0], width])
                 backend.copyColumns(from: part, at: 0, to: dx, at: at, count: width)
                 at += width
             }
@@ -73,13 +73,13 @@ extension Compute {
 
     /// The same elements under another shape.
     package func reshape(_ x: Tensor, _ shape: [Int]) -> Tensor {
-        record(x.viewed(as: shape), [x]) { dy, _ in [dy.viewed(as: x.shape)] }
+        record(x.viewed(as: shape), [x]) { [old = x.shape] dy, _ in [dy.viewed(as: old)] }
     }
 
     /// Rows `range` of the first axis, sharing memory.
     package func rows(_ x: Tensor, _ range: Range<Int>) -> Tensor {
-        record(x.viewedRows(range), [x]) { [self] dy, _ in
-            let dx = zeros(x.shape)
+        record(x.viewedRows(range), [x]) { [self, shape = x.shape] dy, _ in
+            let dx = zeros(shape)
             backend.copy(dy, into: dx.viewedRows(range))
             return [dx]
         }
@@ -95,11 +95,11 @@ extension Compute {
             backend.copy(part, into: y.viewedRows(at..<at + part.rows))
             at += part.rows
         }
-        return record(y, parts) { dy, _ in
+        return record(y, parts) { [counts = parts.map(\.rows)] dy, _ in
             var at = 0
-            return parts.map { part in
-                defer { at += part.rows }
-                return dy.viewedRows(at..<at + part.rows)
+            return counts.map { count in
+                defer { at += count }
+                return dy.viewedRows(at..<at + count)
             }
         }
     }
@@ -111,8 +111,8 @@ extension Compute {
         let batches = x.count / max(rows * columns, 1)
         let y = empty(x.shape.dropLast(2) + [columns, rows])
         backend.transpose(x, batches: batches, rows: rows, columns: columns, into: y)
-        return record(y, [x]) { [self] dy, _ in
-            let dx = empty(x.shape)
+        return record(y, [x]) { [self, shape = x.shape] dy, _ in
+            let dx = empty(shape)
             backend.transpose(dy, batches: batches, rows: columns, columns: rows, into: dx)
             return [dx]
         }

@@ -19,7 +19,8 @@ extension Compute {
     /// Two linear layers with a function between them.
     ///
     /// Unless something is recorded, rows go through both layers tile by tile, and nothing of the hidden width, which is
-    /// usually four times the channels, is ever stored: it stays in the second cache level.
+    /// usually four times the channels, is ever stored: it stays in the second cache level. A tape keeps what the first
+    /// layer gives, and the function is applied again when the gradient comes: memory is read slower than it is computed.
     /// - Parameters:
     ///   - x: `[..., I]`
     ///   - expand: `[H, I]`, `[H]`
@@ -36,8 +37,28 @@ extension Compute {
             let y = empty(x.shape.dropLast() + [contract.weight.shape[0]])
             if backend.feedForward(x, expand: expand, function, contract: contract, into: y) { return y }
         }
-        let spread = apply(function, linear(x, expand.weight, bias: expand.bias))
-        return linear(spread, contract.weight, bias: contract.bias)
+        return applied(function, linear(x, expand.weight, bias: expand.bias), contract)
+    }
+
+    /// A linear layer of f(x), of which only x is kept.
+    private func applied(_ function: PointwiseFunction, _ x: Tensor, _ layer: LayerWeights) -> Tensor {
+        func activated() -> Tensor {
+            let activated = empty(x.shape)
+            backend.apply(function, x, into: activated)
+            return activated
+        }
+        let (weight, bias) = (layer.weight, layer.bias)
+        let y = empty(x.shape.dropLast() + [weight.shape[0]])
+        backend.linear(activated(), weight: weight, bias: bias, into: y)
+        return record(y, [x, weight, bias]) { [self] dy, wanted in
+            let dx = wanted[0] ? empty(x.shape) : nil
+            let dWeight = wanted[1] ? empty(weight.shape) : nil
+            let dBias = wanted[2] ? empty([weight.shape[0]]) : nil
+            backend.linearGradients(
+                activated(), weight: weight, dy: dy, dx: dx, adds: false, dWeight: dWeight, dBias: dBias)
+            if let dx { backend.applyGradient(function, x, dy: dx, into: dx) }
+            return [dx, dWeight, dBias]
+        }
     }
 }
 

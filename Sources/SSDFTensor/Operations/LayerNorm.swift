@@ -24,12 +24,12 @@ extension Compute {
         backend.layerNorm(
             flat, weight: weight, bias: bias, epsilon: epsilon, segments: ranges, into: y.viewed(as: [rows, columns]))
         return record(y, [x, weight, bias]) { [self] dy, wanted in
-            let dx = empty(x.shape)
+            let (dx, adds) = wanted[0] ? gradientRoom(of: x) : (empty(x.shape), false)
             let dWeight = wanted[1] ? zeros(weight!.shape) : nil
             let dBias = wanted[2] ? zeros(bias!.shape) : nil
             backend.layerNormGradients(
                 flat, weight: weight, dy: dy.viewed(as: [rows, columns]), epsilon: epsilon, segments: ranges,
-                dx: dx.viewed(as: [rows, columns]), dWeight: dWeight, dBias: dBias)
+                dx: dx.viewed(as: [rows, columns]), adds: adds, dWeight: dWeight, dBias: dBias)
             return [dx, dWeight, dBias]
         }
     }
@@ -52,13 +52,14 @@ extension CPUBackend {
     }
 
     package func layerNormGradients(
-        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, segments: [Range<Int>], dx: Tensor, dWeight: Tensor?,
-        dBias: Tensor?
+        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, segments: [Range<Int>], dx: Tensor, adds: Bool,
+        dWeight: Tensor?, dBias: Tensor?
     ) {
         for (index, range) in segments.enumerated() {
             layerNormGradients(
                 x.viewedRows(range), weight: row(weight, index, of: segments.count), dy: dy.viewedRows(range),
-                epsilon: epsilon, dx: dx.viewedRows(range), dWeight: row(dWeight, index, of: segments.count),
+                epsilon: epsilon, dx: dx.viewedRows(range), adds: adds,
+                dWeight: row(dWeight, index, of: segments.count),
                 dBias: row(dBias, index, of: segments.count))
         }
     }
@@ -75,7 +76,8 @@ extension CPUBackend {
     /// With g = dy·weight and x̂ the normalised row: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε),
     /// dWeight = Σ dy·x̂, dBias = Σ dy.
     private func layerNormGradients(
-        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, dx: Tensor, dWeight: Tensor?, dBias: Tensor?
+        _ x: Tensor, weight: Tensor?, dy: Tensor, epsilon: Float, dx: Tensor, adds: Bool, dWeight: Tensor?,
+        dBias: Tensor?
     ) {
         let columns = x.columns
         let size = max(Self.rowGrain(columns: columns), (x.rows + 63) / 64)
@@ -89,7 +91,7 @@ extension CPUBackend {
                 if wantsParameters { sums.update(repeating: 0, count: 2 * columns) }
                 kernels.layer_norm_gradient(
                     x.pointer + first, weight?.pointer, dy.pointer + first, epsilon, dx.pointer + first,
-                    dWeight == nil ? nil : sums, dBias == nil ? nil : sums + columns,
+                    adds ? 1 : 0, dWeight == nil ? nil : sums, dBias == nil ? nil : sums + columns,
                     min(size, x.rows - block * size), columns)
             }
         }

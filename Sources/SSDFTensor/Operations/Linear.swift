@@ -14,11 +14,12 @@ extension Compute {
         let y = empty(x.shape.dropLast() + [weight.shape[0]])
         backend.linear(x, weight: weight, bias: bias, into: y)
         return record(y, [x, weight, bias]) { [self] dy, wanted in
-            let dx = wanted[0] ? empty(x.shape) : nil
+            let dx = wanted[0] ? gradientRoom(of: x) : nil
             let dWeight = wanted[1] ? empty(weight.shape) : nil
             let dBias = wanted[2] ? empty([weight.shape[0]]) : nil
-            backend.linearGradients(x, weight: weight, dy: dy, dx: dx, dWeight: dWeight, dBias: dBias)
-            return [dx, dWeight, dBias]
+            backend.linearGradients(
+                x, weight: weight, dy: dy, dx: dx?.tensor, adds: dx?.adds ?? false, dWeight: dWeight, dBias: dBias)
+            return [dx?.tensor, dWeight, dBias]
         }
     }
 }
@@ -115,20 +116,23 @@ extension CPUBackend {
         }
     }
 
-    /// dx = dy·W, dW = dyᵀ·x, db = Σ rows of dy.
+    /// dx = dy·W, or dx += that, dW = dyᵀ·x, db = Σ rows of dy.
     package func linearGradients(
-        _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, dWeight: Tensor?, dBias: Tensor?
+        _ x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor?, adds: Bool, dWeight: Tensor?, dBias: Tensor?
     ) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         let rows = x.count / inputs
         if let dx, hasWideKernels {
-            multiplyPacked(dy.pointer, rows: rows, weight, transposed: false, start: nil, into: dx.pointer)
+            multiplyPacked(
+                dy.pointer, rows: rows, weight, transposed: false, start: nil, adds: adds, into: dx.pointer)
         } else if let dx {
             multiply(
                 m: rows, n: inputs, k: outputs, dy.pointer, stride: outputs, weight.pointer, stride: inputs,
-                into: dx.pointer, stride: inputs)
+                into: dx.pointer, stride: inputs, accumulating: adds)
         }
-        if let dWeight {
+        if let dWeight, hasWideKernels, max(outputs, inputs) <= Self.mostOuterSide, inputs % Self.widePanel == 0 {
+            multiplyOuter(dy, x, rows: rows, into: dWeight)
+        } else if let dWeight {
             multiply(
                 m: outputs, n: inputs, k: rows, dy.pointer, stride: outputs, transposeA: true, x.pointer,
                 stride: inputs, into: dWeight.pointer, stride: inputs)
@@ -136,10 +140,33 @@ extension CPUBackend {
         if let dBias { sum(dy.viewed(as: [rows, outputs]), times: nil, kept: .row, into: dBias) }
     }
 
-    /// y = x·Wᵀ (`transposed`) or x·W, plus `start` in every row, by the product kernel: the weight is packed once, the
-    /// rows are read where they lie, and row tiles share nothing.
+    /// Sides of the largest weight whose gradient the engine's own kernel makes faster than the library, which packs both
+    /// operands: by a tenth at 128 × 512 and 841 rows on Zen 5.
+    private static let mostOuterSide = 512
+
+    /// dW [outputs, inputs] = dyᵀ·x, rows read where they lie: some rows of dW for each unit of work, and as many rows of
+    /// the operands at a time as the second cache level holds.
+    private func multiplyOuter(_ dy: Tensor, _ x: Tensor, rows: Int, into dWeight: Tensor) {
+        let (outputs, inputs) = (dWeight.shape[0], dWeight.shape[1])
+        let (slice, block) = (48, 256)
+        let (left, right, target) = (dy.pointer, x.pointer, dWeight.pointer)
+        parallel((outputs + slice - 1) / slice) { _, range in
+            for unit in range {
+                let (first, last) = (unit * slice, min((unit + 1) * slice, outputs))
+                (target + first * inputs).update(repeating: 0, count: (last - first) * inputs)
+                for start in stride(from: 0, to: rows, by: block) {
+                    kernels.outer_rows(
+                        left + start * outputs, nil, outputs, right + start * inputs, nil, inputs, first, last, inputs,
+                        target, min(block, rows - start))
+                }
+            }
+        }
+    }
+
+    /// y = x·Wᵀ (`transposed`) or x·W, plus `start` in every row, or y += that product, by the product kernel: the weight
+    /// is packed once, the rows are read where they lie, and row tiles share nothing.
     private func multiplyPacked(
-        _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, transposed: Bool, start: Tensor?,
+        _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, transposed: Bool, start: Tensor?, adds: Bool = false,
         into y: UnsafeMutablePointer<Float>
     ) {
         let matrix = packed(weight, transposed: transposed)
@@ -157,7 +184,7 @@ extension CPUBackend {
                 let count = min(tile, rows - first)
                 let range = strips * part / parts * panel..<min(strips * (part + 1) / parts * panel, columns)
                 let target = y + first * columns + range.lowerBound
-                fill(target, stride: columns, rows: count, columns: range, with: bias)
+                if !adds { fill(target, stride: columns, rows: count, columns: range, with: bias) }
                 matrix.multiply(
                     x + first * depth, stride: depth, rows: count, columns: range, depth: 0..<depth, into: target,
                     stride: columns)

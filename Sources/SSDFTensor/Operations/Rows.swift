@@ -79,8 +79,8 @@ extension Compute {
         precondition(x.rows == map.targets, "\(x.shape) has not \(map.targets) rows")
         let y = empty([map.count] + x.shape.dropFirst())
         backend.gather(x, map, into: y)
-        return record(y, [x]) { [self] dy, _ in
-            let dx = empty(x.shape)
+        return record(y, [x]) { [self, shape = x.shape] dy, _ in
+            let dx = empty(shape)
             backend.reduce(dy, map, weights: nil, into: dx)
             return [dx]
         }
@@ -93,8 +93,8 @@ extension Compute {
         precondition(x.rows == map.count, "\(x.shape) has not \(map.count) rows")
         let y = empty([map.targets] + x.shape.dropFirst())
         backend.reduce(x, map, weights: nil, into: y)
-        return record(y, [x]) { [self] dy, _ in
-            let dx = empty(x.shape)
+        return record(y, [x]) { [self, shape = x.shape] dy, _ in
+            let dx = empty(shape)
             backend.gather(dy, map, into: dx)
             return [dx]
         }
@@ -108,13 +108,13 @@ extension Compute {
         precondition(x.rows == map.count, "\(x.shape) has not \(map.count) rows")
         let y = empty([map.targets] + x.shape.dropFirst())
         backend.reduce(x, map, weights: map.inverseCounts(extra: extra), into: y)
-        return record(y, [x]) { [self] dy, _ in
+        return record(y, [x]) { [self, shape = x.shape] dy, _ in
             let weights = map.inverseCounts(extra: extra)
             let scaled = empty(dy.shape)
             backend.multiply(
                 dy.viewed(as: [map.targets, dy.columns]), weights, broadcast: .column,
                 into: scaled.viewed(as: [map.targets, dy.columns]))
-            let dx = empty(x.shape)
+            let dx = empty(shape)
             backend.gather(scaled, map, into: dx)
             return [dx]
         }

@@ -10,25 +10,27 @@ import SSDFVolume
 /// Steps of training the two transformers of a configuration, beside their forward passes and the machine's bare products:
 /// JSON lines on standard output.
 ///
-///     training-benchmark YAML [--threads N[,N…]] [--steps N]
+///     training-benchmark YAML [--threads N[,N…]] [--steps N] [--stage dense|sparse]
 @main struct TrainingBenchmark {
     static func main() throws {
         var path = "Fixtures/training/small-model.yaml"
         var threads = [availableProcessors()]
-        var steps = 3
+        var steps = 5
+        var stages = ["dense", "sparse"]
         var arguments = CommandLine.arguments.dropFirst().makeIterator()
         while let argument = arguments.next() {
             switch argument {
             case "--threads": threads = (arguments.next() ?? "").split(separator: ",").compactMap { Int($0) }
             case "--steps": steps = arguments.next().flatMap { Int($0) } ?? steps
+            case "--stage": stages = arguments.next().map { [$0] } ?? stages
             default: path = argument
             }
         }
         let file = try TrainingFile(yaml: String(contentsOfFile: path, encoding: .utf8))
         for count in threads {
             let peak = BarePeak(threads: count).measured()
-            try dense(file, threads: count, steps: steps, peak: peak)
-            try sparse(file, threads: count, steps: steps, peak: peak)
+            if stages.contains("dense") { try dense(file, threads: count, steps: steps, peak: peak) }
+            if stages.contains("sparse") { try sparse(file, threads: count, steps: steps, peak: peak) }
         }
     }
 
@@ -136,8 +138,9 @@ import SSDFVolume
         }
         try step()
         forward()
-        let best = try (0..<steps).map { _ in try seconds(step) }.min()!
-        let plain = (0..<steps).map { _ in seconds(forward) }.min()!
+        // In turns, so that both see the same machine.
+        let turns = try (0..<steps).map { _ in (try seconds(step), seconds(forward)) }
+        let (best, plain) = (turns.map(\.0).min()!, turns.map(\.1).min()!)
         var work = 0.0
         for shape in 0..<groups {
             work += 3 * operations(transformer, tokens: latents.tokens(shape), encoder) + operations(encoder)
