@@ -29,8 +29,9 @@ final class ColumnBand: @unchecked Sendable {
 
 /// Puts the bands of columns together into one volume, in brick order, while other columns are still being made.
 ///
-/// Columns come in about their own order, so only a few layers (columns of one x) wait at any time; their memory is
-/// used again. The result does not depend on the order in which columns come.
+/// Columns come in about their own order, and none is begun that is `lead` layers (columns of one x) ahead of the first
+/// that is not complete, so only a few layers wait at any time, even for a thread that the system does not let run; their
+/// memory is used again. The result does not depend on the order in which columns come.
 final class BandAssembly: Sendable {
     private struct State: ~Copyable {
         var waiting: [Int: ColumnBand] = [:]
@@ -47,6 +48,9 @@ final class BandAssembly: Sendable {
         var valueCount = 0
     }
 
+    /// Layers that may wait.
+    private static let lead = 2
+
     private let columnsInLayer: Int
     private let layers: Int
     private let state: Mutex<State>
@@ -59,10 +63,17 @@ final class BandAssembly: Sendable {
         output = Mutex(Output(values: Buffer(uninitialized: 4 << 20)))
     }
 
-    /// An empty band to fill.
-    func band() -> ColumnBand {
-        let used = state.withLock { $0.pool.popLast() }
-        return used ?? ColumnBand()
+    /// An empty band to fill for a column, once it is that column's turn: those before it must have been begun by others
+    /// or delivered.
+    func band(column: Int) -> ColumnBand {
+        let layer = column / columnsInLayer
+        while true {
+            let (isAhead, used) = state.withLock { state in
+                layer > state.nextLayer + Self.lead ? (true, nil) : (false, state.pool.popLast())
+            }
+            guard isAhead else { return used ?? ColumnBand() }
+            usleep(100)
+        }
     }
 
     /// Hands over the band of column `layer·columnsInLayer + n`; nil when it is empty.

@@ -53,7 +53,7 @@ private func band(
             if plan.bins.list(column).isEmpty {
                 assembly.deliver(nil, column: column)
             } else {
-                let band = assembly.band()
+                let band = assembly.band(column: column)
                 workers[worker].voxelizer.voxelize(column, plan, into: band)
                 assembly.deliver(band, column: column)
             }
