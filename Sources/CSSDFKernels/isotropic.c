@@ -506,6 +506,10 @@ uint32_t ssdf_isotropic_flip(mesh *m, int by_angle) {
     return done;
 }
 
+// ---- mend
+
+#include "isotropic_angles.h"
+
 // ---- compact and relax
 
 void ssdf_isotropic_compact(mesh *m) {

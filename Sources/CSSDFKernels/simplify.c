@@ -21,6 +21,11 @@ typedef struct ssdf_simplify_vertex vertex;
 INLINE uint32_t next_of(uint32_t h) { return (h & 3) == 2 ? h - 2 : h + 1; }
 INLINE uint32_t previous_of(uint32_t h) { return (h & 3) == 0 ? h + 2 : h - 1; }
 
+// Vectors pass between functions that are always inlined, so that no calling convention is involved.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+typedef float floats8 __attribute__((ext_vector_type(8)));
+typedef int32_t ints8 __attribute__((ext_vector_type(8)));
 typedef uint32_t words8 __attribute__((ext_vector_type(8)));
 typedef _Bool bools8 __attribute__((ext_vector_type(8)));
 
@@ -613,17 +618,19 @@ INLINE void run(struct ssdf_simplify_block *block) {
         }
         float farthest = block->farthest * power_of_half(2 * (stricter(u->marks, v->marks) / SSDF_MARK_DOUBT & 3));
         if (cost > farthest * (u->a[0] + u->a[3] + u->a[5] + v->a[0] + v->a[3] + v->a[5])) continue;
-        float x[3];
-        for (int i = 0; i < 3; i++) x[i] = u->position[i] + place[i];
+        // The place of least cost, then the ends.
+        float places[3][3];
+        for (int i = 0; i < 3; i++) {
+            places[0][i] = u->position[i] + place[i];
+            places[1][i] = u->position[i];
+            places[2][i] = v->position[i];
+        }
         uint32_t glued[4];
-        const float ends[2][3] = {
-            {u->position[0], u->position[1], u->position[2]}, {v->position[0], v->position[1], v->position[2]}};
-        enum outcome outcome = collapse(
-            &m, h, x, clock + 1, ++marker, block->least_shape, block->bound, block->parent, &removed, glued);
-        int is_thin = outcome == SHAPE;
-        for (int end = 0; block->bound && end < 2 && (outcome == DISTANCE || outcome == SHAPE); end++) {
+        enum outcome outcome = SHAPE;
+        int is_thin = 0;
+        for (int i = 0; i < (block->bound ? 3 : 1) && (outcome == DISTANCE || outcome == SHAPE); i++) {
             outcome = collapse(
-                &m, h, ends[end], clock + 1, ++marker, block->least_shape, block->bound, block->parent, &removed, glued);
+                &m, h, places[i], clock + 1, ++marker, block->least_shape, block->bound, block->parent, &removed, glued);
             is_thin |= outcome == SHAPE;
         }
         if (block->bound) {

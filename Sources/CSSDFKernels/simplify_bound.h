@@ -10,38 +10,54 @@ struct fan {
     uint32_t count;
 };
 
-// The squared distance from p to the triangle abc. Source: Ericson, "Real-Time Collision Detection", 2005, §5.1.5.
-INLINE float distance_to_triangle(const float *p, const float *a, const float *b, const float *c) {
-    float ab[3], ac[3], ap[3], bp[3], cp[3], off[3];
-    subtract(b, a, ab);
-    subtract(c, a, ac);
-    subtract(p, a, ap);
-    float d1 = dot(ab, ap), d2 = dot(ac, ap), v = 0, w = 0;
-    subtract(p, b, bp);
-    subtract(p, c, cp);
-    float d3 = dot(ab, bp), d4 = dot(ac, bp), d5 = dot(ab, cp), d6 = dot(ac, cp);
-    float va = d3 * d6 - d5 * d4, vb = d5 * d2 - d1 * d6, vc = d1 * d4 - d3 * d2;
-    if (d1 <= 0 && d2 <= 0) {
-        v = w = 0;
-    } else if (d3 >= 0 && d4 <= d3) {
-        v = 1;
-    } else if (vc <= 0 && d1 >= 0 && d3 <= 0) {
-        v = d1 - d3 > 0 ? d1 / (d1 - d3) : 0;
-    } else if (d6 >= 0 && d5 <= d6) {
-        w = 1;
-    } else if (vb <= 0 && d2 >= 0 && d6 <= 0) {
-        w = d2 - d6 > 0 ? d2 / (d2 - d6) : 0;
-    } else if (va <= 0 && d4 - d3 >= 0 && d5 - d6 >= 0) {
-        float both = d4 - d3 + (d5 - d6);
-        w = both > 0 ? (d4 - d3) / both : 0;
-        v = 1 - w;
-    } else {
-        float sum = va + vb + vc;
-        v = sum > 0 ? vb / sum : 0;
-        w = sum > 0 ? vc / sum : 0;
+// Eight samples side by side; those beyond `count` repeat the last.
+struct samples8 {
+    floats8 at[3];
+    uint32_t number[8];
+    uint32_t count;
+};
+
+// Takes up to eight samples off a list; returns what is left of it.
+INLINE uint32_t take_samples(const struct ssdf_simplify_bound *bound, uint32_t s, struct samples8 *samples) {
+    samples->count = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        uint32_t number = s != NONE ? s : samples->number[i - 1];
+        const float *p = bound->samples + 3 * (size_t)number;
+        for (int x = 0; x < 3; x++) samples->at[x][i] = p[x];
+        samples->number[i] = number;
+        if (s == NONE) continue;
+        samples->count++;
+        s = bound->next[s];
     }
-    for (int k = 0; k < 3; k++) off[k] = ap[k] - v * ab[k] - w * ac[k];
-    return dot(off, off);
+    return s;
+}
+
+INLINE floats8 choose8(ints8 mask, floats8 yes, floats8 no) { return (floats8)(((ints8)yes & mask) | ((ints8)no & ~mask)); }
+
+INLINE floats8 dot8(const floats8 a[3], const float b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+
+// The squared distances from eight points to a triangle. Source: Ericson, "Real-Time Collision Detection", 2005, §5.1.5.
+INLINE floats8 distances_to_triangle(const floats8 at[3], const float corner[3][3]) {
+    float edges[3][3], n[3];
+    for (int i = 0; i < 3; i++) subtract(corner[(i + 1) % 3], corner[i], edges[i]);
+    cross(edges[0], edges[1], n);
+    const float nn = dot(n, n);
+    floats8 least = (floats8)(INFINITY), height = (floats8)(0.0f);
+    ints8 is_over = (ints8)(nn > 0 ? -1 : 0);
+    for (int i = 0; i < 3; i++) {
+        const float *e = edges[i];
+        float side[3], ee = dot(e, e), per_ee = ee > 0 ? 1 / ee : 0;
+        cross(n, e, side);
+        floats8 d[3], off[3];
+        for (int x = 0; x < 3; x++) d[x] = at[x] - corner[i][x];
+        is_over &= dot8(d, side) >= 0.0f;
+        if (i == 0) height = dot8(d, n);
+        floats8 t = dot8(d, e) * per_ee;
+        t = __builtin_elementwise_min(__builtin_elementwise_max(t, (floats8)(0.0f)), (floats8)(1.0f));
+        for (int x = 0; x < 3; x++) off[x] = d[x] - t * e[x];
+        least = __builtin_elementwise_min(least, off[0] * off[0] + off[1] * off[1] + off[2] * off[2]);
+    }
+    return choose8(is_over, height * height * (nn > 0 ? 1 / nn : 0), least);
 }
 
 // Adds the triangles around w, at x from now on, but for t0 and t1. Returns 0 when they are too many.
@@ -66,7 +82,6 @@ INLINE int add_fan(
 INLINE int triangle_stays_near(
     const struct ssdf_simplify_bound *bound, float most, const float corner[3][3]) {
     float e[3], f[3], n[3], points[3 * MOST_DIVISIONS * MOST_DIVISIONS];
-    struct ssdf_bvh_closest results[MOST_DIVISIONS * MOST_DIVISIONS];
     subtract(corner[1], corner[0], e);
     subtract(corner[2], corner[0], f);
     cross(e, f, n);
@@ -82,22 +97,19 @@ INLINE int triangle_stays_near(
             }
         }
     }
-    ssdf_bvh_closest_points(bound->tree, points, count, most, results);
-    for (size_t i = 0; i < count; i++)
-        if (results[i].triangle == UINT32_MAX) return 0;
-    return 1;
+    return ssdf_bvh_all_within(bound->tree, points, count, most);
 }
 
 // Whether some triangle of the fan lies near enough to each of the samples listed at t.
 INLINE int samples_stay_near(
     const struct ssdf_simplify_bound *bound, float most, uint32_t t, const struct fan *fan) {
-    for (uint32_t s = bound->first[t]; s != NONE; s = bound->next[s]) {
-        uint32_t i = 0;
-        while (i < fan->count && distance_to_triangle(
-                                     bound->samples + 3 * (size_t)s, fan->corner[i][0], fan->corner[i][1],
-                                     fan->corner[i][2]) > most)
-            i++;
-        if (i == fan->count) return 0;
+    for (uint32_t s = bound->first[t]; s != NONE;) {
+        struct samples8 samples;
+        s = take_samples(bound, s, &samples);
+        ints8 far = (ints8)(-1);
+        for (uint32_t i = 0; i < fan->count && __builtin_reduce_or(far); i++)
+            far &= distances_to_triangle(samples.at, (const float(*)[3])fan->corner[i]) > most;
+        if (__builtin_reduce_or(far)) return 0;
     }
     return 1;
 }
@@ -123,13 +135,11 @@ INLINE void list_samples(struct ssdf_simplify_bound *bound, uint32_t triangle_co
     }
 
 // Whether the surfaces stay near each other when u and v become one at x. The fan is left for `move_samples`.
-static int stays_near(
+INLINE int stays_near(
     const struct mesh *m, const struct ssdf_simplify_bound *bound, const vertex *u, const vertex *v, const float x[3],
     uint32_t t0, uint32_t t1, struct fan *fan) {
-    struct ssdf_bvh_closest nearest;
     float most = bound->most * power_of_half(2 * (stricter(u->marks, v->marks) / SSDF_MARK_CARE));
-    ssdf_bvh_closest_points(bound->tree, x, 1, most, &nearest);
-    if (nearest.triangle == UINT32_MAX) return 0;
+    if (!ssdf_bvh_all_within(bound->tree, x, 1, most)) return 0;
     fan->count = 0;
     if (!add_fan(m, u, x, t0, t1, fan) || !add_fan(m, v, x, t0, t1, fan)) return 0;
     FOR_TRIANGLES_AROUND(m, u, v, t0, t1, t, {
@@ -141,7 +151,7 @@ static int stays_near(
 }
 
 // Lists the samples around u and v at the nearest triangle of the fan.
-static void move_samples(
+INLINE void move_samples(
     const struct mesh *m, struct ssdf_simplify_bound *bound, const vertex *u, const vertex *v, uint32_t t0, uint32_t t1,
     const struct fan *fan) {
     uint32_t all = NONE;
@@ -156,19 +166,21 @@ static void move_samples(
         }
     })
     while (all != NONE) {
-        uint32_t s = all, best = 0;
-        all = bound->next[s];
-        float least = INFINITY;
+        struct samples8 samples;
+        all = take_samples(bound, all, &samples);
+        floats8 least = (floats8)(INFINITY);
+        ints8 best = (ints8)(0);
         for (uint32_t i = 0; i < fan->count; i++) {
-            float square = distance_to_triangle(
-                bound->samples + 3 * (size_t)s, fan->corner[i][0], fan->corner[i][1], fan->corner[i][2]);
-            if (square < least) {
-                least = square;
-                best = fan->triangle[i];
-            }
+            floats8 square = distances_to_triangle(samples.at, (const float(*)[3])fan->corner[i]);
+            ints8 is_nearer = square < least;
+            least = choose8(is_nearer, square, least);
+            best = (best & ~is_nearer) | ((ints8)((int32_t)i) & is_nearer);
         }
-        bound->face[s] = best;
-        bound->next[s] = bound->first[best];
-        bound->first[best] = s;
+        for (uint32_t k = 0; k < samples.count; k++) {
+            uint32_t s = samples.number[k], t = fan->triangle[best[k]];
+            bound->face[s] = t;
+            bound->next[s] = bound->first[t];
+            bound->first[t] = s;
+        }
     }
 }

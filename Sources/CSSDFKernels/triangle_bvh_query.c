@@ -222,6 +222,37 @@ INLINE void closest_points(
     }
 }
 
+INLINE int all_within(const struct ssdf_bvh *tree, const float *points, size_t count, float reach_squared) {
+    struct entry stack[STACK];
+    int32_t previous = -1;
+    for (size_t q = 0; q < count; q++) {
+        const float *p = points + 3 * q;
+        struct nearest found = {reach_squared, -1, 0, UINT32_MAX};
+        if (previous >= 0) improve(tree, previous, p, &found);
+        int top = 0;
+        stack[top++] = (struct entry){0, 0};
+        // Any triangle within reach will do.
+        while (top > 0 && found.leaf < 0) {
+            struct entry e = stack[--top];
+            if (e.child < 0) {
+                improve(tree, ~e.child, p, &found);
+                continue;
+            }
+            const struct ssdf_bvh_node *node = tree->nodes + e.child;
+            f8 d = (f8)(0.0f);
+            for (int x = 0; x < 3; x++) {
+                f8 outside = __builtin_elementwise_max(load8(node->low[x]) - p[x], p[x] - load8(node->high[x]));
+                outside = __builtin_elementwise_max(outside, (f8)(0.0f));
+                d += outside * outside;
+            }
+            top = push(stack, top, node, d <= reach_squared, d);
+        }
+        if (found.leaf < 0) return 0;
+        previous = found.leaf;
+    }
+    return 1;
+}
+
 // ---- rays
 
 // A ray turned so that its largest direction component is z and sheared so that it runs along z.
@@ -383,6 +414,10 @@ INLINE void any_hits(const struct ssdf_bvh *tree, const struct ssdf_bvh_ray *ray
         const struct ssdf_bvh *tree, const float *points, size_t count, float reach, struct ssdf_bvh_closest *out) { \
         closest_points(tree, points, count, reach, out);                                                            \
     }                                                                                                               \
+    ATTRIBUTE static int all_within_##NAME(                                                                         \
+        const struct ssdf_bvh *tree, const float *points, size_t count, float reach) {                               \
+        return all_within(tree, points, count, reach);                                                              \
+    }                                                                                                               \
     ATTRIBUTE static void first_hits_##NAME(                                                                        \
         const struct ssdf_bvh *tree, const struct ssdf_bvh_ray *rays, size_t count, struct ssdf_bvh_hit *out) {      \
         first_hits(tree, rays, count, out);                                                                         \
@@ -422,6 +457,10 @@ void ssdf_bvh_closest_points(
     const struct ssdf_bvh *tree, const float *points, size_t count, float reach_squared,
     struct ssdf_bvh_closest *results) {
     ssdf_bvh_closest_points_isa(ssdf_isa(), tree, points, count, reach_squared, results);
+}
+
+int ssdf_bvh_all_within(const struct ssdf_bvh *tree, const float *points, size_t count, float reach_squared) {
+    return CHOOSE(ssdf_isa(), all_within)(tree, points, count, reach_squared);
 }
 
 void ssdf_bvh_first_hits(

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ssdf_triangle_bvh.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -54,6 +56,19 @@ uint32_t ssdf_isotropic_collapse(struct ssdf_isotropic *_Nonnull m);
 // Flips inner edges that are no creases: toward valence six (four at borders), or, with `by_angle`, wherever the
 // smallest of the six angles grows. One sweep. Returns the number of flips.
 uint32_t ssdf_isotropic_flip(struct ssdf_isotropic *_Nonnull m, int by_angle);
+
+// What vertices are put back on.
+struct ssdf_isotropic_input {
+    const struct ssdf_bvh *_Nonnull surface;
+    const struct ssdf_bvh *_Nonnull creases;  // triangles without area
+};
+
+// Mends triangles with an angle whose cosine is greater than `sharp_cosine`: flips their edges and moves their vertices on
+// the surface and along creases, as long as that makes the worst angle around better. Angles below 25.5° between two creases
+// at a fixed vertex are given by the input and do not count; then such vertices are moved on between their creases, up to a
+// twentieth of the length away from them, where that opens the angle so far. Returns how many such triangles are left.
+uint32_t ssdf_isotropic_mend(
+    struct ssdf_isotropic *_Nonnull m, float sharp_cosine, const struct ssdf_isotropic_input *_Nonnull input);
 
 // Drops what has gone; vertices and triangles keep their order.
 void ssdf_isotropic_compact(struct ssdf_isotropic *_Nonnull m);

@@ -97,6 +97,10 @@ void ssdf_bvh_closest_points(
     const struct ssdf_bvh *_Nonnull tree, const float *_Nonnull points, size_t count, float reach_squared,
     struct ssdf_bvh_closest *_Nonnull results);
 
+// Whether each of points [count, 3] has a triangle no farther than sqrt(reach_squared): faster than finding the closest.
+int ssdf_bvh_all_within(
+    const struct ssdf_bvh *_Nonnull tree, const float *_Nonnull points, size_t count, float reach_squared);
+
 // origin + t · direction for t in [near, far]; the direction has any length but 0.
 struct ssdf_bvh_ray {
     float origin[3];

@@ -84,9 +84,11 @@ package func fillHoles(_ mesh: TriangleMesh, options: FillHolesOptions) -> FillH
 }
 
 /// A hole whose border lies in a line gets triangles without area: the faces beside them are cut where they meet instead.
-/// Where that would join what is apart they stay. Returns how many were resolved.
+/// Where that would join what is apart, edges are turned one by one, as far as that makes no edge anew. Two vertices at one
+/// place, as separation makes them, become one where an edge now joins them. Returns how many were resolved.
 private func resolveFlatFillings(_ mesh: inout TriangleMesh, from first: Int) -> Int {
     guard (first..<mesh.triangleCount).contains(where: { mesh.areaVector($0).length == 0 }) else { return 0 }
+    let joined = collapseEdgesWithoutLength(&mesh.triangles, positions: mesh)
     func borders(_ triangles: [UInt32]) -> Int {
         MeshEdges(triangles, vertexCount: mesh.vertexCount).twins(triangles).count { $0 < 0 }
     }
@@ -94,9 +96,9 @@ private func resolveFlatFillings(_ mesh: inout TriangleMesh, from first: Int) ->
     let resolved = removeDegenerateFaces(&triangles, positions: mesh)
     let separation = separateNonManifold(TriangleMesh(positions: mesh.positions, triangles: triangles))
     guard separation.separatedEdges == 0, separation.addedVertices == 0, borders(triangles) <= borders(mesh.triangles)
-    else { return 0 }
+    else { return joined + turnEdgesOfFlatFaces(&mesh.triangles, positions: mesh) }
     mesh.triangles = triangles
-    return resolved
+    return joined + resolved
 }
 
 /// Adds a triangle of places along a loop; a place of -1 is a vertex in the middle, the last one of the mesh.

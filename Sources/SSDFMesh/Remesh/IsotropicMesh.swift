@@ -130,6 +130,16 @@ struct IsotropicMesh: ~Copyable {
         }
     }
 
+    /// Mends the triangles with an angle below `degrees`, as `ssdf_isotropic_mend` says.
+    mutating func mend(below degrees: Double, on surface: TriangleBVH, creases: TriangleBVH) {
+        surface.withTree { surface in
+            creases.withTree { creases in
+                var input = ssdf_isotropic_input(surface: surface, creases: creases)
+                _ = ssdf_isotropic_mend(&state, Float(cosine(degrees: degrees)), &input)
+            }
+        }
+    }
+
     /// Whether each vertex lies on a crease or a border, or is fixed: not 0 where it is.
     var isFixed: [UInt8] { Array(UnsafeBufferPointer(start: rank.pointer, count: Int(state.vertex_count))) }
 

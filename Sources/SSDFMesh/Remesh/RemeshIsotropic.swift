@@ -21,8 +21,10 @@ package struct IsotropicOptions: Sendable {
 /// Each round splits edges longer than 4/3 of the length, collapses those shorter than 4/5, flips edges toward valence
 /// six, moves vertices toward the middle of their neighbours within their tangent plane, and puts them back on the input.
 /// The last rounds flip for the sake of angles instead. Vertices on creases and borders move along them, their ends,
-/// bends and branchings not at all. Creases shorter than five edge lengths that end freely are smoothed over. In the end,
-/// where the input is finer than the result, free vertices leave it for where the triangles fit it best (`RefitMesh`).
+/// bends and branchings not at all. Creases shorter than five edge lengths that end freely are smoothed over. In the end
+/// the few triangles with small angles that are left are mended one by one; where two creases meet at a small angle, their
+/// corner moves on between them, by less than a twentieth of the length off them, to make room for a triangle. Where the
+/// input is finer than the result, free vertices leave it for where the triangles fit it best (`RefitMesh`).
 ///
 /// Topology stays; where the mesh is no manifold it is cut first, as `separateNonManifold` does. The result carries no
 /// vertex normals. Connectivity changes on one thread, projections run on all: the result does not depend on threads.
@@ -54,8 +56,12 @@ package func remeshIsotropic(_ mesh: TriangleMesh, options: IsotropicOptions) th
         work.relax(threads: options.threads)
         work.project(to: surface, creases: creases, threads: options.threads)
     }
+    work.mend(below: mendedAngle, on: surface, creases: creases)
     return fitted(work.mesh, isFixed: work.isFixed, to: mesh, threads: options.threads)
 }
+
+/// Smaller angles, in degrees, are mended in the end one by one: there are few.
+private let mendedAngle = 28.0
 
 /// Of a triangle with angles of 26°, 77° and 77°: fitting makes none worse than this.
 private let fittedShape: Float = 0.69

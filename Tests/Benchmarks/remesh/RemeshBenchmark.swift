@@ -5,8 +5,8 @@ import SSDFMesh
 ///
 ///     remesh-benchmark simplify MESH SHARE UNIT           to this share of the triangles
 ///     remesh-benchmark unfitted MESH SHARE UNIT           the same, but vertices stay where edges collapsed to
-///     remesh-benchmark remesh MESH LENGTH CREASE ROUNDS   isotropic; the unit is the length. Also the least angle an edge away
-///                                                         from corners at which creases meet at less than 25°
+///     remesh-benchmark remesh MESH LENGTH CREASE ROUNDS   isotropic; the unit is the length. Also the least angle between two
+///                                                         creases at one corner, where it is below 25°
 ///     remesh-benchmark dump MESH POSITIONS TRIANGLES      raw 32-bit floats and indices
 ///     remesh-benchmark judge MESH POSITIONS TRIANGLES UNIT PROGRAM SECONDS
 ///
@@ -35,10 +35,8 @@ struct RemeshBenchmark {
             options.iterations = Int(try number(5))
             let (result, seconds) = try fastest { try remeshIsotropic(mesh, options: options) }
             let corners = CreaseCorners(mesh, creaseAngle: options.creaseAngle, below: 25)
-            let elsewhere = corners.leastAngleElsewhere(result, reach: try number(3))
             let more = [
-                JSONValue.Member("minimumCreaseAngle", .number(corners.corners.map(\.angle).min() ?? 180)),
-                JSONValue.Member("minimumAngleElsewhere", .number(elsewhere)),
+                JSONValue.Member("minimumCreaseAngle", .number(corners.corners.map(\.angle).min() ?? 180))
             ]
             print(
                 row("ssdf, \(options.iterations) rounds", mesh, result, unit: try number(3), seconds, more))

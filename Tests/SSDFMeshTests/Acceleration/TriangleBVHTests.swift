@@ -169,6 +169,22 @@ import SSDFMesh
         }
     }
 
+    @Test func pointsWithinReachAreThoseNoFartherThanTheClosest() {
+        let mesh = FixtureMesh.clean.max { $0.mesh.triangleCount < $1.mesh.triangleCount }!.mesh
+        let tree = TriangleBVH(mesh)
+        let points = queries(mesh, count: 500, seed: 7)
+        let distances = points.map { tree.closestPoint(to: $0)!.distanceSquared }
+        for reach in [0, distances.sorted()[250], .infinity] as [Float] {
+            for (p, distance) in zip(points, distances) where abs(distance - reach) > 1e-5 * distance {
+                let isWithin = tree.withTree { ssdf_bvh_all_within($0, [p.x, p.y, p.z], 1, reach) } != 0
+                #expect(isWithin == (distance <= reach))
+            }
+        }
+        let packed = points.flatMap { [$0.x, $0.y, $0.z] }
+        #expect(tree.withTree { ssdf_bvh_all_within($0, packed, 500, distances.max()! * 1.0001) } == 1)
+        #expect(tree.withTree { ssdf_bvh_all_within($0, packed, 500, distances.max()! * 0.9999) } == 0)
+    }
+
     /// Rays, likewise; where one passes an edge, rounding decides.
     @Test func instructionSetsMeetTheSameTriangles() {
         let mesh = FixtureMesh.clean.max { $0.mesh.triangleCount < $1.mesh.triangleCount }!.mesh

@@ -97,4 +97,13 @@ import Testing
         #expect(report.isClosedOrientedManifold && report.degenerateTriangles == 0)
         #expect(abs(report.volume - 8 / 6.0) < 1e-6)
     }
+
+    /// Separation makes several vertices at one place; where fillings join these by an edge they become one again.
+    @Test(arguments: ["beetle.obj", "WusonOBJ.obj"]) func leavesNoFaceWithoutArea(_ name: String) throws {
+        guard let path = SharedData.mesh(name) else { return }
+        let mesh = try repair(try loadMesh(path: path, threads: 2).mesh, options: RepairOptions()).mesh
+        let report = MeshReport(fillHoles(mesh, options: FillHolesOptions()).mesh, threads: 2)
+        #expect(report.degenerateTriangles == 0)
+        #expect(report.isManifold && report.isConsistentlyOriented && report.boundaryEdges == 0)
+    }
 }

@@ -3,6 +3,12 @@ import SSDFCore
 import SSDFMesh
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 @Suite struct RemeshIsotropicTests {
     @Test(arguments: ["icosphere", "torus", "knot", "uv-sphere", "hollow-ball"])
     func evensOutClosedSurfaces(_ name: String) throws {
@@ -30,6 +36,51 @@ import Testing
         #expect(MeshDistance(mesh, result).hausdorff < 1e-5)
         #expect(abs(result.signedVolume - mesh.signedVolume) < 1e-5 * mesh.signedVolume)
         #expect(TriangleQuality(result).minimumAngle > 25)
+    }
+
+    /// Between the creases of a wedge there is room for one triangle at its edge; those behind it have angles as anywhere.
+    @Test(arguments: [12.0, 20.0, 24.0]) func wedgesHaveOneSharpTriangle(degrees: Double) throws {
+        let half = degrees * .pi / 360
+        var mesh = TriangleMesh()
+        for z in [Float(0), 1] {
+            _ = mesh.addVertex(Vector3f(0, 0, z))
+            _ = mesh.addVertex(Vector3f(Float(2 * cos(half)), Float(-2 * sin(half)), z))
+            _ = mesh.addVertex(Vector3f(Float(2 * cos(half)), Float(2 * sin(half)), z))
+        }
+        mesh.addTriangle(0, 2, 1)
+        mesh.addTriangle(3, 4, 5)
+        for (a, b) in [(UInt32(0), UInt32(1)), (1, 2), (2, 0)] {
+            mesh.addTriangle(a, b, b + 3)
+            mesh.addTriangle(a, b + 3, a + 3)
+        }
+        let result = try remeshIsotropic(mesh, options: IsotropicOptions(edgeLength: 0.15))
+        #expect(MeshDistance(mesh, result).hausdorff < 1e-5)
+        var sharp = 0
+        for t in 0..<result.triangleCount {
+            let (a, b, c) = result.corners(t)
+            let p = [a, b, c].map { Vector3d(result.position($0)) }
+            for i in 0..<3 {
+                let (e, f) = (p[(i + 1) % 3] - p[i], p[(i + 2) % 3] - p[i])
+                let angle = atan2(e.cross(f).length, e.dot(f)) * 180 / .pi
+                guard angle < 25 else { continue }
+                sharp += 1
+                #expect(p[i].x == 0 && p[i].y == 0 && abs(angle - degrees) < 0.1, "\(angle)° at \(p[i])")
+            }
+        }
+        #expect(sharp == 2)
+    }
+
+    /// Where creases meet in a step that fades away, their corner has room to move on between them.
+    @Test(arguments: [4, 6, 10]) func opensFadingWedges(rounds: Int) throws {
+        guard let path = SharedData.mesh("fandisk.obj") else { return }
+        let mesh = try loadMesh(path: path, threads: 2).mesh
+        var options = IsotropicOptions(edgeLength: 0.1)
+        options.iterations = rounds
+        let result = try remeshIsotropic(mesh, options: options)
+        #expect(TriangleQuality(result).minimumAngle > 25)
+        #expect(MeshDistance(mesh, result, threads: 2).hausdorff < 0.1 * 0.1)
+        let after = EdgeCensus(result)
+        #expect(after.boundary == 0 && after.nonManifold == 0)
     }
 
     @Test func keepsBorders() throws {
