@@ -21,7 +21,7 @@ package final class Compute {
     ///   - threads: upper bound on the threads used. Results do not depend on it.
     ///   - precision: of the dense products.
     ///   - pool: where results get their memory from.
-    package convenience init(threads: Int, precision: Precision = .f32, pool: MemoryPool = MemoryPool()) {
+    package convenience init(threads: Int, precision: Precision = .f32, pool: MemoryPool = MemoryPool(lending: 4)) {
         self.init(CPUBackend(threads: threads, precision: precision, pool: pool))
     }
 

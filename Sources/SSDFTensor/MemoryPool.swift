@@ -57,12 +57,11 @@ package final class MemoryPool: Sendable {
     }
 
     private let state = Mutex(State())
-    /// How many times as large as a request a block may be that is lent to it while less is in use than was before.
     private let lending: Int
 
     /// A pool without memory.
     /// - Parameter lending: how many times as large as a request a block may be that is lent to it while less is in use
-    ///   than was before; for work whose size changes from one time to the next, as a sample's does.
+    ///   than was before: so that scratch memory and a smaller sample take what is idle, which costs no fresh pages.
     package init(lending: Int = 1) { self.lending = lending }
 
     /// Bytes of the storage that tensors hold now.

@@ -19,6 +19,8 @@ import Testing
             Problem(
                 items: [[511], [257]], cellsPerBlock: 1, heads: 2, keyHeads: 2, dimension: 32, best: 1),
             Problem(items: [[255], [127]], cellsPerBlock: 1, heads: 2, keyHeads: 2, dimension: 40, best: 1),
+            // A window with more keys than one pass of the gradient finds its way through.
+            Problem(items: [[1100]], cellsPerBlock: 1, heads: 2, keyHeads: 1, dimension: 8, best: 1),
             // More wanted than there are.
             Problem(items: [[33], [4, 4]], cellsPerBlock: 1, heads: 8, keyHeads: 8, dimension: 16, best: 5),
         ] {
@@ -92,6 +94,57 @@ import Testing
                     let error = relativeError(computed.tensors[name]!, exact[name]!)
                     #expect(error < 4e-3, "\(name) of \(problem): \(error)")
                 }
+            }
+        }
+    }
+
+    /// Scores that rise and fall by more than an exponent has room for, within a block of keys and from one to the next: of
+    /// every query only the highest plateau is left. A score that is no number spoils its query alone.
+    @Test func followsSteepScores() {
+        // Score of each key for a query of 1; the value of a key is its plateau's number, and 1.
+        let plateaus: [(count: Int, score: Float)] = [
+            (3, 0), (9, 50), (40, 300), (5, -900), (70, 320), (90, -20), (1, 150), (62, 700), (7, 0),
+        ]
+        let dimension = 32
+        var (keys, values): ([Float], [Float]) = ([], [])
+        for (number, plateau) in plateaus.enumerated() {
+            for _ in 0..<plateau.count {
+                let score = plateau.score * Float(dimension).squareRoot()
+                keys += [score] + [Float](repeating: 0, count: dimension - 1)
+                values += [Float(number), 1] + [Float](repeating: 0, count: dimension - 2)
+            }
+        }
+        let count = values.count / dimension
+        let factors: [Float] = [1, -1, 0, 0.001, 2, -.infinity, .nan]
+        let queries = (0..<70).flatMap {
+            [factors[$0 % factors.count]] + [Float](repeating: 0, count: dimension - 1)
+        }
+        let q = Tensor(queries, shape: [70, 1, dimension])
+        let (k, v) = (Tensor(keys, shape: [count, 1, dimension]), Tensor(values, shape: [count, 1, dimension]))
+        let plan = AttentionPlan(queries: [0..<70], keys: [0..<count])
+        for backend in [
+            CPUBackend(threads: 1, precision: .f32, pool: MemoryPool()),
+            CPUBackend(threads: 1, precision: .f32, pool: MemoryPool(), emulatesBrainFloat: true),
+            CPUBackend(threads: 1, precision: .bf16, pool: MemoryPool()),
+        ] {
+            let y = Tensor(repeating: 0, shape: q.shape)
+            backend.attention(q, k, v, plan: plan, into: y, logSum: nil)
+            for query in 0..<70 {
+                let factor = factors[query % factors.count]
+                let found = (y.elements[query * dimension], y.elements[query * dimension + 1])
+                // 0 times ∞ is no number either.
+                guard factor.isFinite else {
+                    #expect(found.0.isNaN && found.1.isNaN, "\(factor): \(found)")
+                    continue
+                }
+                var (sum, total) = (0.0, 0.0)
+                let most = plateaus.map { Double($0.score * factor) }.max()!
+                for (number, plateau) in plateaus.enumerated() {
+                    let weight = Double(plateau.count) * exp(Double(plateau.score * factor) - most)
+                    (sum, total) = (sum + weight * Double(number), total + weight)
+                }
+                #expect(abs(Double(found.0) - sum / total) < 0.02, "\(factor): \(found.0), \(sum / total)")
+                #expect(abs(found.1 - 1) < 1e-3, "\(factor): weights add up to \(found.1)")
             }
         }
     }

@@ -100,9 +100,14 @@ INLINE void N(rows_out)(const struct N(rows) *rows, const float *from, V factor,
 // The query vectors of a chunk at `state`, nothing absorbed.
 INLINE void N(open)(const struct ssdf_attention *t, size_t vectors, float *state) {
     const struct N(query) at = N(query_layout)(t->dimension, 0);
-    struct N(rows) rows = {0};
+    struct N(rows) rows = {0}, next = {0};
+    N(rows_of)(t, 0, &next);
     for (size_t i = 0; i < vectors; i++, state += at.size) {
-        N(rows_of)(t, i, &rows);
+        rows = next;
+        if (i + 1 < vectors) {
+            N(rows_of)(t, i + 1, &next);
+            N(fetch_rows)(&next, t->q, t->q_stride, t->dimension);
+        }
         N(rows_in)(&rows, t->q, t->q_stride, t->dimension, t->scale * 1.44269504f, state + at.q);
         __builtin_memset(state + at.o, 0, t->dimension * LANES * sizeof(float));
         N(store)(state + at.most, N(splat)(-INFINITY));
@@ -167,7 +172,14 @@ INLINE const float *N(keys_of)(const struct ssdf_attention *t, const int32_t *li
     for (size_t j = 0; j < count; j++) {
         const float *row = t->k + (list ? (size_t)list[first + j] : first + j) * t->k_stride;
         uint16_t *to = (uint16_t *)(copy + j * words);
-        for (size_t d = 0; d < dimension; d++) to[d] = (uint16_t)N(brain)(row[d]);
+        size_t d = 0;
+#if BRAIN_FLOAT == NATIVE
+        for (; d + 2 * LANES <= dimension; d += 2 * LANES) {
+            __m512bh pairs = _mm512_cvtne2ps_pbh((__m512)N(load)(row + d + LANES), (__m512)N(load)(row + d));
+            __builtin_memcpy(to + d, &pairs, sizeof pairs);
+        }
+#endif
+        for (; d < dimension; d++) to[d] = (uint16_t)N(brain)(row[d]);
         if (dimension % 2) to[dimension] = 0;
     }
     return copy;
@@ -180,7 +192,10 @@ INLINE const float *N(values_of)(const struct ssdf_attention *t, const int32_t *
         const float *a = t->v + (list ? (size_t)list[first + j] : first + j) * t->v_stride;
         const float *b = t->v + (list && j + 1 < count ? (size_t)list[first + j + 1] : first + j + 1) * t->v_stride;
         uint32_t *to = (uint32_t *)(copy + j / 2 * t->dimension);
-        for (size_t d = 0; d < t->dimension; d++)
+        size_t d = 0;
+        for (; d + LANES <= t->dimension; d += LANES)
+            N(store)((float *)to + d, N(two)(N(load)(a + d), j + 1 < count ? N(load)(b + d) : N(splat)(0)));
+        for (; d < t->dimension; d++)
             to[d] = N(brain)(a[d]) | (j + 1 < count ? N(brain)(b[d]) << 16 : 0);
     }
     return copy;

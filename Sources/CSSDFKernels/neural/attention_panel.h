@@ -149,9 +149,9 @@ INLINE void N(weighted_sum)(const int vectors, const float *rows, size_t stride,
 }
 
 // One block of keys joins the queries' running softmax. k is [keys, words of dimension]; v is [words of keys,
-// dimension]. s [keys, panel] is left holding exp₂(score − reference), with the reference of every lane in `reference`
-// [panel], when that is asked for. p [words of keys, panel] is room for what multiplies v: s itself in f32, and in bf16
-// too where no reference is asked for, because words are written behind the scores that are read.
+// dimension]. p [words of keys, panel] is room for the exponentials that multiply v. With a `reference` [panel], which takes
+// that of every lane, s [keys, panel] is left holding exp₂(score − reference) in f32; in f32 p is s itself.
+#if WORD == 1
 INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride, size_t keys,
                       size_t dimension, float *const *query, float *s, float *p, float *reference) {
     const struct N(query) at = N(query_layout)(dimension, 0);
@@ -168,25 +168,11 @@ INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const 
         // A finite reference even when every score is −∞, so that no −∞ − −∞ arises.
         V most = N(greater)(N(greater)(top[i], old), N(splat)(-3.0e38f));
         V sum = N(splat)(0);
-#if WORD == 1
         for (size_t j = 0; j < keys; j++) {
             V e = N(exp2)(N(load)(s + j * panel + i * LANES) - most);
             N(store)(p + j * panel + i * LANES, e);
             sum += e;
         }
-#else
-        for (size_t j = 0; j < keys; j += 2) {
-            float *at_s = s + j * panel + i * LANES;
-            V first = N(exp2_brain)(N(load)(at_s) - most), second = N(splat)(0);
-            if (j + 1 < keys) second = N(exp2_brain)(N(load)(at_s + panel) - most);
-            if (reference) {
-                N(store)(at_s, first);
-                if (j + 1 < keys) N(store)(at_s + panel, second);
-            }
-            N(store)(p + j / 2 * panel + i * LANES, N(two)(first, second));
-            sum += first + second;
-        }
-#endif
         shrink[i] = N(exp2)(old - most);
         N(store)(query[i] + at.most, most);
         N(store)(query[i] + at.total, N(load)(query[i] + at.total) * shrink[i] + sum);
@@ -194,6 +180,172 @@ INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const 
     }
     N(weighted_sum)(vectors, v, v_stride, p, dimension, N(words)(keys), o, shrink);
 }
+#else
+// What becomes of scores: each has its lane's reference taken off already.
+struct N(weighing) {
+    float *top, *sum;  // [panel]: the largest score and the sum of exponentials of every lane
+    float *p;          // [words of keys, panel]
+    float *kept;       // [keys, panel]: the exponentials in f32; or null
+};
+
+// The exponentials of scores of keys j and j + 1, or of key j alone, and vector v of a panel.
+INLINE void N(weigh)(const int vectors, const int v, const int both, const int keeps, const float *score, size_t j,
+                     const struct N(weighing) *to) {
+    V a = N(load)(score + v * LANES), b = both ? N(load)(score + (vectors + v) * LANES) : N(splat)(-INFINITY);
+    float *place = to->p + (j / 2 * vectors + v) * LANES, *kept = to->kept + (j * vectors + v) * LANES;
+    V top = N(greater)(a, N(load)(to->top + v * LANES)), sum = N(load)(to->sum + v * LANES);
+    N(store)(to->top + v * LANES, both ? N(greater)(b, top) : top);
+    if (keeps) {
+        a = N(exp2_brain)(a), b = both ? N(exp2_brain)(b) : N(splat)(0);
+        N(store)(kept, a);
+        if (both) N(store)(kept + vectors * LANES, b);
+        N(store)(place, N(two)(a, b));
+        sum += a + b;
+    } else {
+        a = N(exp2_cut)(a), b = both ? N(exp2_cut)(b) : N(splat)(0);
+        V pair = N(two_cut)(a, b);
+        N(store)(place, pair);
+        // 1 and 1
+        sum = N(gain)(sum, pair, (V)(VI)(0x3f803f80));
+    }
+    N(store)(to->sum + v * LANES, sum);
+}
+
+// score [rows, panel] = key rows · panel − reference, while the exponentials of the scores that were there, of keys
+// j − rows ..< j, go where they belong: what one needs of the processor leaves room for the other. Rows beyond the first
+// `count` repeat the last.
+INLINE void N(weight_tile)(const int rows, const int vectors, const int follows, const int keeps, const float *k,
+                           size_t stride, size_t count, const float *const *q, size_t words, const float *reference,
+                           float *score, size_t j, const struct N(weighing) *to) {
+    V sum[MOST_ROWS][4];
+    const float *row[MOST_ROWS];
+    const size_t pairs = (size_t)rows / 2 * vectors;
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        row[r] = k + ((size_t)r < count ? (size_t)r : count - 1) * stride;
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) sum[r][v] = -N(load)(reference + v * LANES);
+    }
+    size_t d = 0;
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r += 2)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            const size_t end = words * (size_t)(r / 2 * vectors + v + 1) / pairs;
+#pragma clang loop unroll_count(2)
+            for (; d < end; d++) {
+                V column[4];
+#pragma clang loop unroll(full)
+                for (int i = 0; i < vectors; i++) column[i] = N(load)(q[i] + d * LANES);
+#pragma clang loop unroll(full)
+                for (int n = 0; n < rows; n++) {
+                    V factor = N(splat)(row[n][d]);
+#pragma clang loop unroll(full)
+                    for (int i = 0; i < vectors; i++) sum[n][i] = N(gain)(sum[n][i], factor, column[i]);
+                }
+            }
+            if (follows) N(weigh)(vectors, v, 1, keeps, score + r * vectors * LANES, j - rows + r, to);
+        }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) N(store)(score + (r * vectors + v) * LANES, sum[r][v]);
+}
+
+// Key rows of a tile whose sums leave registers for exponentials.
+#undef WEIGHT_ROWS
+#if MAX_VECTORS == 4
+#define WEIGHT_ROWS(vectors) ((vectors) > 2 ? 4 : 8)
+#else
+#define WEIGHT_ROWS(vectors) ((vectors) > 1 ? 2 : 4)
+#endif
+
+INLINE void N(weights)(const int vectors, const int keeps, const float *k, size_t stride, const float *const *q,
+                       size_t words, size_t keys, const float *reference, const struct N(weighing) *to) {
+    const int rows = WEIGHT_ROWS(vectors);
+    float score[8 * 4 * LANES];
+    size_t j = 0;
+    N(weight_tile)(rows, vectors, 0, keeps, k, stride, keys, q, words, reference, score, 0, to);
+    for (j = (size_t)rows; j < keys; j += (size_t)rows)
+        N(weight_tile)(rows, vectors, 1, keeps, k + j * stride, stride, keys - j, q, words, reference, score, j, to);
+    j -= (size_t)rows;
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r += 2) {
+        const float *at = score + r * vectors * LANES;
+        if (j + r + 1 < keys) {
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) N(weigh)(vectors, v, 1, keeps, at, j + r, to);
+        } else if (j + r < keys) {
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) N(weigh)(vectors, v, 0, keeps, at, j + r, to);
+        }
+    }
+}
+
+// The reference of a lane need not be its largest score: it is that of the first two keys until a score exceeds it by 2^60,
+// which leaves room on both sides. So exponentials need not wait for the scores of the whole block.
+INLINE void N(absorb)(const int vectors, const float *k, size_t k_stride, const float *v, size_t v_stride, size_t keys,
+                      size_t dimension, float *const *query, float *s, float *p, float *reference) {
+    const struct N(query) at = N(query_layout)(dimension, 0);
+    const float *q[4];
+    float *o[4], most[4 * LANES], top[4 * LANES], sum[4 * LANES];
+    // The exponential is of ½ more.
+    const V half = N(splat)(reference ? 0 : 0.5f);
+    VI fresh = (VI)(0);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) {
+        q[i] = query[i] + at.q, o[i] = query[i] + at.o;
+        fresh |= (VI)(N(load)(query[i] + at.most) == N(splat)(-INFINITY));
+    }
+    if (__builtin_reduce_or(fresh)) {
+        V first[4];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++) first[i] = N(splat)(-3.0e38f);
+        if (keys > 1)
+            N(score_tile)(2, vectors, k, k_stride, q, N(words)(dimension), s, first);
+        else
+            N(score_tile)(1, vectors, k, k_stride, q, N(words)(dimension), s, first);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++) {
+            V old = N(load)(query[i] + at.most);
+            N(store)(query[i] + at.most, N(select)((VI)(old == N(splat)(-INFINITY)), first[i], old));
+        }
+    }
+    for (;;) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++) {
+            N(store)(most + i * LANES, N(load)(query[i] + at.most) + half);
+            N(store)(top + i * LANES, N(splat)(-INFINITY));
+            N(store)(sum + i * LANES, N(splat)(0));
+        }
+        const struct N(weighing) to = {top, sum, p, s};
+        if (reference)
+            N(weights)(vectors, 1, k, k_stride, q, N(words)(dimension), keys, most, &to);
+        else if (k_stride == 16 && dimension == 32)
+            N(weights)(vectors, 0, k, 16, q, 16, keys, most, &to);
+        else
+            N(weights)(vectors, 0, k, k_stride, q, N(words)(dimension), keys, most, &to);
+        VI steep = (VI)(0);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++) steep |= (VI)(N(load)(top + i * LANES) > N(splat)(60));
+        if (!__builtin_reduce_or(steep)) break;
+        for (int i = 0; i < vectors; i++) {
+            V old = N(load)(query[i] + at.most);
+            V larger = N(greater)(N(load)(top + i * LANES) + N(load)(most + i * LANES), old);
+            V shrink = N(exp2)(old - larger);
+            N(store)(query[i] + at.most, larger);
+            N(store)(query[i] + at.total, N(load)(query[i] + at.total) * shrink);
+            for (size_t d = 0; d < dimension; d++) N(store)(o[i] + d * LANES, N(load)(o[i] + d * LANES) * shrink);
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < vectors; i++) {
+        N(store)(query[i] + at.total, N(load)(query[i] + at.total) + N(load)(sum + i * LANES));
+        if (reference) N(store)(reference + i * LANES, N(load)(query[i] + at.most));
+    }
+    N(weighted_sum)(vectors, v, v_stride, p, dimension, N(words)(keys), o, 0);
+}
+#endif
 
 #if WORD == 1
 // d[r] += Σ_lane w[r, lane]·rows[lane] for `keys` rows r and `columns` vectors of a row: dk or dv of some keys.

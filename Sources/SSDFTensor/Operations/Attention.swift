@@ -56,6 +56,8 @@ extension CPUBackend {
 
     /// Query rows of a chunk: their state stays in the second cache level.
     private static let chunkRows = 512
+    /// As many where there are plenty: keys are gathered, and in bf16 rounded, anew for each chunk.
+    private static let mostChunkRows = 2048
 
     package func attention(
         _ q: Tensor, _ k: Tensor, _ v: Tensor, plan: AttentionPlan, into y: Tensor, logSum: Tensor?
@@ -71,7 +73,8 @@ extension CPUBackend {
         logSum: Tensor?
     ) {
         let chunk = AttentionChunk(q, k, v, gate: gate, adds: adds)
-        let units = Self.units(plan, keyHeads: chunk.keyHeads, most: max(1, Self.chunkRows / chunk.group))
+        let rows = min(max(plan.queryCount * chunk.heads / 64, Self.chunkRows), Self.mostChunkRows)
+        let units = Self.units(plan, keyHeads: chunk.keyHeads, most: max(1, rows / chunk.group))
         let scratchSize = chunk.scratch(
             attentionKernels.attention_scratch, queries: units.map(\.queries.count).max() ?? 0, gradient: false)
         let memory = scratch(min(threads, max(units.count, 1)) * scratchSize)
@@ -178,8 +181,9 @@ extension CPUBackend {
     private static func units(_ plan: AttentionPlan, keyHeads: Int, most: Int) -> [Unit] {
         var units: [Unit] = []
         for (index, segment) in plan.segments.enumerated() where !segment.queries.isEmpty {
-            for head in 0..<keyHeads {
-                for start in stride(from: segment.queries.lowerBound, to: segment.queries.upperBound, by: most) {
+            // The heads of a token lie side by side, so they come one after the other.
+            for start in stride(from: segment.queries.lowerBound, to: segment.queries.upperBound, by: most) {
+                for head in 0..<keyHeads {
                     let queries = start..<min(start + most, segment.queries.upperBound)
                     let run = (start - segment.queries.lowerBound) / most
                     units.append(Unit(segment: index, head: head, queries: queries, run: run))

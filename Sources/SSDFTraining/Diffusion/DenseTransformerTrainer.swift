@@ -192,7 +192,7 @@ package final class DenseTransformerTrainer: Trainer {
         let tape = tapeBytes(
             [
                 (encoder.depth, encoder.tapeRow, DinoEncoderConfig.tapeRows),
-                (transformer.numBlocks, transformerRow, 30),
+                (transformer.numBlocks, transformerRow, 25),
             ],
             rest: 8 * transformerRow + encoder.tapeRest, samples: config.group,
             isRecomputed: config.optimization.checkpointing)

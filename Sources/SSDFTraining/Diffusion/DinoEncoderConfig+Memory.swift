@@ -2,7 +2,7 @@ import SSDFNeural
 
 extension DinoEncoderConfig {
     /// Rows that a tape keeps of a block.
-    static var tapeRows: Double { 24 }
+    static var tapeRows: Double { 19 }
 
     /// Bytes of a row for each token of a picture.
     var tapeRow: Double {

@@ -228,7 +228,7 @@ package final class SparseTransformerTrainer: Trainer {
         let isJoint = config.encoder == .joint
         let tape = tapeBytes(
             [
-                (transformer.numBlocks, row, 30),
+                (transformer.numBlocks, row, 24),
                 (isJoint ? encoder.depth : 0, encoder.tapeRow, DinoEncoderConfig.tapeRows),
             ],
             rest: 19 * row + (isJoint ? encoder.tapeRest : 0), samples: config.group,

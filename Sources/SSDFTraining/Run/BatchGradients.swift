@@ -76,8 +76,7 @@ package final class BatchGradients<Network: Sendable> {
         let count = min(threads, groups)
         // Threads without a group of their own help with the operations of the others.
         let inner = groups < threads ? max(2, (threads + count - 1) / count) : 1
-        // Samples differ in size: a smaller one takes the blocks of the one before.
-        return (0..<count).map { _ in Compute(threads: count == 1 ? threads : inner, pool: MemoryPool(lending: 4)) }
+        return (0..<count).map { _ in Compute(threads: count == 1 ? threads : inner) }
     }
 
     /// Groups of a micro-batch.
