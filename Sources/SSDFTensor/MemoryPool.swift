@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// A tensor's storage comes back when the last tensor that shows it goes away, so a network that runs forward without
 /// recording lives in the few buffers that are needed at once. Bytes held never exceed the most that were in use at
-/// one time: before the pool asks the system for more, idle blocks are given back until that holds.
+/// one time, of a device twice that: before the pool asks the system for more, idle blocks are given back until that
+/// holds.
 package final class MemoryPool: Sendable {
     private struct State {
         /// Idle blocks by capacity, in floats.
@@ -16,9 +17,14 @@ package final class MemoryPool: Sendable {
     }
 
     private let state = Mutex(State())
+    private let device: DevicePlugin?
 
     /// A pool without memory.
-    package init() {}
+    package init() { device = nil }
+
+    /// A pool without memory, each of whose blocks has its copy on a device from the start: what the device alone works
+    /// on is neither sent nor fetched.
+    init(of device: DevicePlugin) { self.device = device }
 
     /// Bytes of the storage that tensors hold now.
     package var usedBytes: Int { state.withLock { $0.usedBytes } }
@@ -43,8 +49,16 @@ package final class MemoryPool: Sendable {
     /// Storage for at least `count` floats with unspecified contents.
     package func take(_ count: Int) -> Storage {
         let block = block(Self.capacity(of: count))
+        if let device { _ = block.mirrored(by: device) }
         block.mirror?.forget()
         return Storage(block: block, count: count, pool: self)
+    }
+
+    /// The most bytes to hold where `peak` were in use at one time. Steps of a training run ask for the same sizes again
+    /// and again, the last ones not those of the first: a device with room keeps them all.
+    private func limit(_ peak: Int) -> Int {
+        guard let device else { return peak }
+        return max(peak, min(2 * peak, device.memory / 2))
     }
 
     /// Sizes are rounded up to eighths of a power of two, so that nearly equal requests share blocks.
@@ -76,8 +90,9 @@ package final class MemoryPool: Sendable {
             }
             // The smallest idle block that makes room enough goes, so that a small request does not cost a large block;
             // the largest where none does.
-            while state.usedBytes + state.idleBytes > state.peakBytes {
-                let excess = state.usedBytes + state.idleBytes - state.peakBytes
+            let limit = limit(state.peakBytes)
+            while state.usedBytes + state.idleBytes > limit {
+                let excess = state.usedBytes + state.idleBytes - limit
                 let sizes = state.idle.lazy.filter { !$0.value.isEmpty }.map(\.key)
                 let enough = sizes.filter { $0 * MemoryLayout<Float>.stride >= excess }.min()
                 guard let size = enough ?? sizes.max() else { break }
