@@ -127,7 +127,7 @@ package final class DenseTransformerTrainer: Trainer {
         recipe = try config.recipe(data: data, side: encoder.config.size, resolution: 8 * cellSide)
         self.data = data
         cachePath = cache
-        order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))
+        order = SampleOrder(count: recipe.count * recipe.views, seed: UInt64(config.optimization.seed))
         parts =
             [
                 TrainedComponent(
@@ -168,7 +168,7 @@ package final class DenseTransformerTrainer: Trainer {
     /// Makes the pictures, or finds them in a file that an earlier run left; encodes the cells where latents are learned.
     /// - Throws: `badData` when prepared data does not fit; `inputOutput` when that file cannot be written.
     package func prepare(progress: ProgressHandler) throws {
-        let (first, total) = (recipe.shapes, (autoencoder == nil ? 1 : 2) * recipe.shapes)
+        let (first, total) = (recipe.shapes, recipe.shapes + (autoencoder == nil ? 0 : recipe.count))
         let pictures = try PictureSet.prepared(recipe, data: data, cache: cachePath, threads: gradients.threads) {
             done, _ in
             progress(done, total)
@@ -205,7 +205,7 @@ package final class DenseTransformerTrainer: Trainer {
         guard let autoencoder else { return recipe.bytes + training }
         let frozen = 4 * ComponentConfig.denseVAE(autoencoder.config).parameterCount
         let side = transformer.resolution
-        let latents = 4 * recipe.shapes * transformer.inChannels * side * side * side
+        let latents = 4 * recipe.count * transformer.inChannels * side * side * side
         // The latents are made before the first gradient.
         let encoding = trainingBytes(
             parameters: parameters, groups: 0, tape: 0, config.optimization, threads: threads)

@@ -104,6 +104,9 @@ package final class SparseTransformerTrainer: Trainer {
                 expected:
                     "\(autoencoder.config.embedDim) at \(autoencoder.config.resolution), those of \(autoencoder.name)")
         }
+        guard !config.mirrored else {
+            throw .badData(place: "training.sparse_dit.mirrored", "true", expected: "false, in the sparse stage")
+        }
         guard config.auxiliary == 0 else {
             throw .badData(
                 place: "training.sparse_dit.auxiliary", "\(config.auxiliary)", expected: "0, in the sparse stage")
