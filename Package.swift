@@ -191,8 +191,8 @@ let package = Package(
         tests(
             "SSDFTrainingTests",
             [
-                "SSDFTraining", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels", "FixtureMeshes",
-                "RandomModels",
+                "SSDFTraining", "SSDFImage", "SSDFNeural", "SSDFTensor", "SSDFVolume", "SSDFMesh", "CSSDFKernels",
+                "FixtureMeshes", "RandomModels",
             ]),
         tests(
             "SSDFNeuralTests",

@@ -1,86 +1,144 @@
 // Softmax attention by streaming, and its gradients without atomic additions: a thread has a query (or, for dk and dv, a
-// key) of one head with its sums in registers, and the block's threads share tiles of the other side. Scores are never
-// stored; the gradients compute them again from the logarithms of their sums.
+// key) of one head, and the block's threads share tiles of the other side. Scores are never stored; the gradients compute
+// them again from the logarithms of their sums.
+//
+// Four threads together have four rows: each a quarter of the numbers of all four, in registers. What is read of a shared
+// row is then used four times, where one thread with a whole row would wait for shared memory most of the time. Their parts
+// of dot products are added up so that each thread has the sum of the row that is its own, computes what belongs to it, and
+// tells the others.
 //
 // Source of the streaming softmax: Dao et al., "FlashAttention: Fast and Memory-Efficient Exact Attention with
 // IO-Awareness", 2022, algorithm 1.
 
 #pragma once
 
-#include "rows.h"
+#include "attention_products.h"
 
-enum { LANES = 64, SHARED = 32, AT_ONCE = 8 };
+enum { LANES = 64, SHARED = 32, AT_ONCE = 8, PARTS = 4 };
 
 static const float LOG2_E = 1.44269504f, LN_2 = 0.693147181f;
 
-typedef struct ssdf_device_attention Attention;
 typedef struct ssdf_device_tile Tile;
 
-// to = from · factor, zeros beyond the dimension.
+// This thread's part of PARTS rows: numbers (i·PARTS + part)·4 + 0…3 of each, which neighbours continue.
 template <int D>
-__device__ __forceinline__ void load_row(float (&to)[D], const float *from, int dimension, float factor) {
-    if (dimension == D && ((uintptr_t)from & 15) == 0) {
-#pragma unroll
-        for (int d = 0; d < D; d += 4) {
-            float4 part = *(const float4 *)(from + d);
-            to[d] = part.x * factor;
-            to[d + 1] = part.y * factor;
-            to[d + 2] = part.z * factor;
-            to[d + 3] = part.w * factor;
-        }
-        return;
-    }
-#pragma unroll
-    for (int d = 0; d < D; d++) to[d] = d < dimension ? from[d] * factor : 0;
-}
+struct Rows {
+    enum { WIDTH = D / PARTS };
+    float at[PARTS][WIDTH];
 
-template <int D>
-__device__ __forceinline__ void store_row(float *to, const float (&from)[D], int dimension, float factor, int adds) {
-    if (dimension == D && ((uintptr_t)to & 15) == 0) {
+    __device__ __forceinline__ void clear() {
 #pragma unroll
-        for (int d = 0; d < D; d += 4) {
-            float4 part = make_float4(from[d] * factor, from[d + 1] * factor, from[d + 2] * factor,
-                                      from[d + 3] * factor);
-            float4 *place = (float4 *)(to + d);
-            if (adds) {
-                float4 old = *place;
-                part = make_float4(old.x + part.x, old.y + part.y, old.z + part.z, old.w + part.w);
+        for (int r = 0; r < PARTS; r++)
+#pragma unroll
+            for (int d = 0; d < WIDTH; d++) at[r][d] = 0;
+    }
+
+    // Row r = from · factor, zeros beyond the dimension.
+    __device__ __forceinline__ void load(int r, const float *from, int dimension, float factor) {
+        const int part = threadIdx.x % PARTS;
+        const bool whole = dimension == D && ((uintptr_t)from & 15) == 0;
+#pragma unroll
+        for (int i = 0; i < WIDTH / 4; i++) {
+            const int d = (i * PARTS + part) * 4;
+            float4 x = make_float4(0, 0, 0, 0);
+            if (whole) {
+                x = *(const float4 *)(from + d);
+            } else {
+                if (d < dimension) x.x = from[d];
+                if (d + 1 < dimension) x.y = from[d + 1];
+                if (d + 2 < dimension) x.z = from[d + 2];
+                if (d + 3 < dimension) x.w = from[d + 3];
             }
-            *place = part;
+            at[r][4 * i] = x.x * factor;
+            at[r][4 * i + 1] = x.y * factor;
+            at[r][4 * i + 2] = x.z * factor;
+            at[r][4 * i + 3] = x.w * factor;
         }
-        return;
     }
+
+    // to = row r · factor, or to += that.
+    __device__ __forceinline__ void store(int r, float *to, int dimension, float factor, int adds) const {
+        const int part = threadIdx.x % PARTS;
+        const bool whole = dimension == D && ((uintptr_t)to & 15) == 0;
 #pragma unroll
-    for (int d = 0; d < D; d++)
-        if (d < dimension) to[d] = adds ? to[d] + from[d] * factor : from[d] * factor;
+        for (int i = 0; i < WIDTH / 4; i++) {
+            const int d = (i * PARTS + part) * 4;
+            float4 x = make_float4(at[r][4 * i] * factor, at[r][4 * i + 1] * factor, at[r][4 * i + 2] * factor,
+                                   at[r][4 * i + 3] * factor);
+            if (whole) {
+                float4 *place = (float4 *)(to + d);
+                if (adds) {
+                    float4 old = *place;
+                    x = make_float4(old.x + x.x, old.y + x.y, old.z + x.z, old.w + x.w);
+                }
+                *place = x;
+                continue;
+            }
+            if (d < dimension) to[d] = adds ? to[d] + x.x : x.x;
+            if (d + 1 < dimension) to[d + 1] = adds ? to[d + 1] + x.y : x.y;
+            if (d + 2 < dimension) to[d + 2] = adds ? to[d + 2] + x.z : x.z;
+            if (d + 3 < dimension) to[d + 3] = adds ? to[d + 3] + x.w : x.w;
+        }
+    }
+};
+
+// This thread's part of a row in shared memory.
+template <int D>
+struct Row {
+    float at[D / PARTS];
+
+    explicit __device__ __forceinline__ Row(const float4 *from) {
+#pragma unroll
+        for (int i = 0; i < D / PARTS / 4; i++) {
+            float4 x = from[i * PARTS + threadIdx.x % PARTS];
+            at[4 * i] = x.x;
+            at[4 * i + 1] = x.y;
+            at[4 * i + 2] = x.z;
+            at[4 * i + 3] = x.w;
+        }
+    }
+};
+
+// Σ a·b for the row that is this thread's own.
+template <int D>
+__device__ __forceinline__ float dot_own(const Rows<D> &a, const Row<D> &b) {
+    float sums[PARTS] = {};
+#pragma unroll
+    for (int r = 0; r < PARTS; r++)
+#pragma unroll
+        for (int d = 0; d < D / PARTS; d++) sums[r] += a.at[r][d] * b.at[d];
+    // The lower bit of a thread's part says which of a pair of rows it keeps, the higher which pair.
+    const bool odd = threadIdx.x & 1, upper = threadIdx.x & 2;
+    float low = odd ? sums[1] : sums[0], high = odd ? sums[3] : sums[2];
+    low += __shfl_xor_sync(0xffffffffu, odd ? sums[0] : sums[1], 1);
+    high += __shfl_xor_sync(0xffffffffu, odd ? sums[2] : sums[3], 1);
+    return (upper ? high : low) + __shfl_xor_sync(0xffffffffu, upper ? low : high, 2);
 }
 
-// Σ a·b with b in shared memory.
-template <int D>
-__device__ __forceinline__ float dot_row(const float (&a)[D], const float4 *b) {
-    float sum = 0;
-#pragma unroll
-    for (int d = 0; d < D; d += 4) {
-        float4 part = b[d / 4];
-        sum += a[d] * part.x;
-        sum += a[d + 1] * part.y;
-        sum += a[d + 2] * part.z;
-        sum += a[d + 3] * part.w;
-    }
-    return sum;
-}
+// What each of the PARTS threads has, by their rows.
+struct Quad {
+    float at[PARTS];
 
-// a += factor · b
-template <int D>
-__device__ __forceinline__ void add_row(float (&a)[D], float factor, const float4 *b) {
-#pragma unroll
-    for (int d = 0; d < D; d += 4) {
-        float4 part = b[d / 4];
-        a[d] += factor * part.x;
-        a[d + 1] += factor * part.y;
-        a[d + 2] += factor * part.z;
-        a[d + 3] += factor * part.w;
+    explicit __device__ __forceinline__ Quad(float own) {
+        const bool odd = threadIdx.x & 1, upper = threadIdx.x & 2;
+        const float other = __shfl_xor_sync(0xffffffffu, own, 1);
+        const float even_row = odd ? other : own, odd_row = odd ? own : other;
+        const float far_even = __shfl_xor_sync(0xffffffffu, even_row, 2);
+        const float far_odd = __shfl_xor_sync(0xffffffffu, odd_row, 2);
+        at[0] = upper ? far_even : even_row;
+        at[1] = upper ? far_odd : odd_row;
+        at[2] = upper ? even_row : far_even;
+        at[3] = upper ? odd_row : far_odd;
     }
+};
+
+// a += factor · b, row by row.
+template <int D>
+__device__ __forceinline__ void add_rows(Rows<D> &a, const Quad &factor, const Row<D> &b) {
+#pragma unroll
+    for (int r = 0; r < PARTS; r++)
+#pragma unroll
+        for (int d = 0; d < D / PARTS; d++) a.at[r][d] += factor.at[r] * b.at[d];
 }
 
 __device__ __forceinline__ int row_at(const int32_t *rows, int place) { return rows ? rows[place] : place; }
@@ -89,6 +147,19 @@ __device__ __forceinline__ int row_at(const int32_t *rows, int place) { return r
 template <int D>
 __device__ __forceinline__ void share_rows(float4 (&to)[SHARED][D / 4], const float *from, const int32_t *rows,
                                            int first, int count, int heads, int head, int dimension, float factor) {
+    if (dimension == D && ((uintptr_t)from & 15) == 0) {
+#pragma unroll
+        for (int i = threadIdx.x; i < SHARED * D / 4; i += LANES) {
+            const int row = i / (D / 4), d = i % (D / 4);
+            float4 x = make_float4(0, 0, 0, 0);
+            if (row < count) {
+                x = ((const float4 *)(from + ((size_t)row_at(rows, first + row) * heads + head) * D))[d];
+                x = make_float4(x.x * factor, x.y * factor, x.z * factor, x.w * factor);
+            }
+            to[row][d] = x;
+        }
+        return;
+    }
     float *flat = (float *)&to[0][0];
     for (int i = threadIdx.x; i < SHARED * D; i += LANES) {
         int row = i / D, d = i % D;
@@ -127,18 +198,36 @@ struct Visit {
 
 // ---- forward
 
+// Rows of a tile: that of this thread, those that it shares with its neighbours, and whether its warp has any.
+struct Place {
+    int first;
+    bool active, works;
+
+    explicit __device__ Place(const Tile &tile)
+        : first(threadIdx.x / PARTS * PARTS), active((int)threadIdx.x < tile.count),
+          works((int)(threadIdx.x / 32 * 32) < tile.count) {}
+
+    // Token of row `row` of the tile; of its first row where there is none.
+    __device__ __forceinline__ int token(const Tile &tile, const int32_t *rows, int row) const {
+        return row_at(rows, tile.first + (row < tile.count ? row : 0));
+    }
+};
+
 template <int D, bool SELECTED>
 __global__ void __launch_bounds__(LANES) attention_rows(const Attention a, float *y, float *lse) {
     __shared__ float4 keys[SHARED][D / 4], values[SHARED][D / 4];
     const Tile tile = a.query_tiles[blockIdx.x];
     const int head = blockIdx.y, key_head = head / (a.heads / a.key_heads);
-    const bool active = (int)threadIdx.x < tile.count;
-    const int token = row_at(a.query_rows, tile.first + (active ? threadIdx.x : 0));
-    const size_t row = (size_t)token * a.heads + head;
-    float q[D], o[D];
-    load_row(q, a.q + row * a.dimension, a.dimension, a.scale * LOG2_E);
+    const Place place(tile);
+    const int token = place.token(tile, a.query_rows, threadIdx.x);
+    Rows<D> q, o;
+    size_t rows[PARTS];
 #pragma unroll
-    for (int d = 0; d < D; d++) o[d] = 0;
+    for (int r = 0; r < PARTS; r++) {
+        rows[r] = (size_t)place.token(tile, a.query_rows, place.first + r) * a.heads + head;
+        q.load(r, a.q + rows[r] * a.dimension, a.dimension, a.scale * LOG2_E);
+    }
+    o.clear();
     float most = -INFINITY, total = 0;
 
     auto absorb = [&](int first, int count, bool want) {
@@ -148,36 +237,47 @@ __global__ void __launch_bounds__(LANES) attention_rows(const Attention a, float
             share_rows<D>(keys, a.k, a.key_rows, first + start, n, a.key_heads, key_head, a.dimension, 1);
             share_rows<D>(values, a.v, a.key_rows, first + start, n, a.key_heads, key_head, a.dimension, 1);
             __syncthreads();
-            if (!want) continue;
+            if (!place.works) continue;
             for (int j = 0; j < n; j += AT_ONCE) {
                 float s[AT_ONCE], peak = most;
 #pragma unroll
                 for (int u = 0; u < AT_ONCE; u++) {
-                    s[u] = j + u < n ? dot_row<D>(q, keys[j + u]) : -INFINITY;
+                    s[u] = dot_own(q, Row<D>(keys[j + u]));
+                    if (j + u >= n || !want) s[u] = -INFINITY;
                     peak = fmaxf(peak, s[u]);
                 }
-                float factor = exp2f(most - peak);
+                // Nothing yet: −∞ − (−∞) is no number.
+                const float base = peak == -INFINITY ? 0 : peak;
+                const float factor = exp2f(most - base);
                 total *= factor;
+                const Quad factors(factor);
 #pragma unroll
-                for (int d = 0; d < D; d++) o[d] *= factor;
+                for (int r = 0; r < PARTS; r++)
+#pragma unroll
+                    for (int d = 0; d < D / PARTS; d++) o.at[r][d] *= factors.at[r];
 #pragma unroll
                 for (int u = 0; u < AT_ONCE; u++) {
-                    float p = exp2f(s[u] - peak);
+                    float p = exp2f(s[u] - base);
                     total += p;
-                    add_row<D>(o, p, values[j + u]);
+                    add_rows(o, Quad(p), Row<D>(values[j + u]));
                 }
                 most = peak;
             }
         }
     };
     Visit visit(a, key_head, token);
-    FOR_KEYS(a, tile, active, visit, absorb)
+    FOR_KEYS(a, tile, place.active, visit, absorb)
 
-    if (!active) return;
+    if (!place.works) return;
     float factor = total > 0 ? 1 / total : 0;
     if (a.gate) factor *= a.gate[(size_t)token * a.gate_stride];
-    store_row(y + row * a.dimension, o, a.dimension, factor, a.adds);
-    if (lse) lse[row] = total > 0 ? (most + log2f(total)) * LN_2 : -INFINITY;
+    const Quad factors(factor);
+#pragma unroll
+    for (int r = 0; r < PARTS; r++)
+        if (place.first + r < tile.count)
+            o.store(r, y + rows[r] * a.dimension, a.dimension, factors.at[r], a.adds);
+    if (lse && place.active)
+        lse[(size_t)token * a.heads + head] = total > 0 ? (most + log2f(total)) * LN_2 : -INFINITY;
 }
 
 // ---- gradients: δ and dq
@@ -189,14 +289,18 @@ __global__ void __launch_bounds__(LANES) attention_query_gradients(const Attenti
     __shared__ float4 keys[SHARED][D / 4], values[SHARED][D / 4];
     const Tile tile = a.query_tiles[blockIdx.x];
     const int head = blockIdx.y, key_head = head / (a.heads / a.key_heads);
-    const bool active = (int)threadIdx.x < tile.count;
-    const int token = row_at(a.query_rows, tile.first + (active ? threadIdx.x : 0));
+    const Place place(tile);
+    const int token = place.token(tile, a.query_rows, threadIdx.x);
     const size_t row = (size_t)token * a.heads + head;
-    float q[D], g[D], sums[D];
-    load_row(q, a.q + row * a.dimension, a.dimension, a.scale * LOG2_E);
-    load_row(g, dy + row * a.dimension, a.dimension, 1);
+    Rows<D> q, g, sums;
+    size_t rows[PARTS];
 #pragma unroll
-    for (int d = 0; d < D; d++) sums[d] = 0;
+    for (int r = 0; r < PARTS; r++) {
+        rows[r] = (size_t)place.token(tile, a.query_rows, place.first + r) * a.heads + head;
+        q.load(r, a.q + rows[r] * a.dimension, a.dimension, a.scale * LOG2_E);
+        g.load(r, dy + rows[r] * a.dimension, a.dimension, 1);
+    }
+    sums.clear();
     const float stat = lse[row] * LOG2_E, gate = a.gate ? a.gate[(size_t)token * a.gate_stride] : 1;
     float along = 0;
 
@@ -208,32 +312,41 @@ __global__ void __launch_bounds__(LANES) attention_query_gradients(const Attenti
             share_rows<D>(keys, a.k, a.key_rows, first + start, n, a.key_heads, key_head, a.dimension, 1);
             share_rows<D>(values, a.v, a.key_rows, first + start, n, a.key_heads, key_head, a.dimension, 1);
             __syncthreads();
-            if (!want) continue;
+            if (!place.works) continue;
             if (only_delta) {
-                for (int j = 0; j < n; j++)
-                    along += exp2f(dot_row<D>(q, keys[j]) - stat) * dot_row<D>(g, values[j]);
-            } else {
+#pragma unroll 4
                 for (int j = 0; j < n; j++) {
-                    float p = exp2f(dot_row<D>(q, keys[j]) - stat);
-                    add_row<D>(sums, p * (dot_row<D>(g, values[j]) - along), keys[j]);
+                    float p = exp2f(dot_own(q, Row<D>(keys[j])) - stat), slope = dot_own(g, Row<D>(values[j]));
+                    if (want) along += p * slope;
+                }
+            } else {
+#pragma unroll 2
+                for (int j = 0; j < n; j++) {
+                    const Row<D> key(keys[j]);
+                    float p = exp2f(dot_own(q, key) - stat), slope = dot_own(g, Row<D>(values[j])) - along;
+                    add_rows(sums, Quad(want ? p * slope : 0), key);
                 }
             }
         }
     };
     if (only_delta) {
         Visit visit(a, key_head, token);
-        FOR_KEYS(a, tile, active, visit, absorb)
+        FOR_KEYS(a, tile, place.active, visit, absorb)
         only_delta = false;
     } else {
         const float *result = y + row * a.dimension;
         for (int d = 0; d < a.dimension; d++) along += result[d] * dy[row * a.dimension + d];
     }
     Visit visit(a, key_head, token);
-    FOR_KEYS(a, tile, active, visit, absorb)
+    FOR_KEYS(a, tile, place.active, visit, absorb)
 
-    if (!active) return;
-    delta[row] = along;
-    store_row(dq + row * a.dimension, sums, a.dimension, a.scale * gate, a.adds);
+    if (!place.works) return;
+    const Quad factors(a.scale * gate);
+#pragma unroll
+    for (int r = 0; r < PARTS; r++)
+        if (place.first + r < tile.count)
+            sums.store(r, dq + rows[r] * a.dimension, a.dimension, factors.at[r], a.adds);
+    if (place.active) delta[row] = along;
 }
 
 // ---- gradients: dk and dv
@@ -245,14 +358,17 @@ __global__ void __launch_bounds__(LANES) attention_key_gradients(const Attention
     __shared__ float stats[SHARED], deltas[SHARED], gates[SHARED];
     const Tile tile = a.key_tiles[blockIdx.x];
     const int key_head = blockIdx.y, group = a.heads / a.key_heads;
-    const bool active = (int)threadIdx.x < tile.count;
-    const int token = row_at(a.key_rows, tile.first + (active ? threadIdx.x : 0));
-    const size_t row = ((size_t)token * a.key_heads + key_head) * a.dimension;
-    float k[D], v[D], key_sums[D], value_sums[D];
-    load_row(k, a.k + row, a.dimension, 1);
-    load_row(v, a.v + row, a.dimension, 1);
+    const Place place(tile);
+    Rows<D> k, v, key_sums, value_sums;
+    size_t rows[PARTS];
 #pragma unroll
-    for (int d = 0; d < D; d++) key_sums[d] = value_sums[d] = 0;
+    for (int r = 0; r < PARTS; r++) {
+        rows[r] = ((size_t)place.token(tile, a.key_rows, place.first + r) * a.key_heads + key_head) * a.dimension;
+        k.load(r, a.k + rows[r], a.dimension, 1);
+        v.load(r, a.v + rows[r], a.dimension, 1);
+    }
+    key_sums.clear();
+    value_sums.clear();
 
     for (int start = 0; start < tile.other_count; start += SHARED) {
         const int n = tile.other_count - start < SHARED ? tile.other_count - start : SHARED;
@@ -280,21 +396,27 @@ __global__ void __launch_bounds__(LANES) attention_key_gradients(const Attention
                 gates[threadIdx.x] = !wanted ? NAN : a.gate ? a.gate[(size_t)query * a.gate_stride] : 1;
             }
             __syncthreads();
-            if (!active) continue;
+            if (!place.works) continue;
+#pragma unroll 2
             for (int r = 0; r < n; r++) {
                 const float gate = gates[r];
                 if (SELECTED && gate != gate) continue;
-                float p = exp2f(dot_row<D>(k, queries[r]) - stats[r]) * gate;
-                float slope = p * (dot_row<D>(v, slopes[r]) - deltas[r]);
-                add_row<D>(value_sums, p, slopes[r]);
-                add_row<D>(key_sums, slope, queries[r]);
+                const Row<D> query(queries[r]), slope(slopes[r]);
+                float p = exp2f(dot_own(k, query) - stats[r]) * gate;
+                float change = p * (dot_own(v, slope) - deltas[r]);
+                add_rows(value_sums, Quad(p), slope);
+                add_rows(key_sums, Quad(change), query);
             }
         }
     }
-    if (!active) return;
-    // The queries were multiplied by scale · log₂e.
-    store_row(dk + row, key_sums, a.dimension, LN_2, a.adds);
-    store_row(dv + row, value_sums, a.dimension, 1, a.adds);
+    if (!place.works) return;
+#pragma unroll
+    for (int r = 0; r < PARTS; r++) {
+        if (place.first + r >= tile.count) continue;
+        // The queries were multiplied by scale · log₂e.
+        key_sums.store(r, dk + rows[r], a.dimension, LN_2, a.adds);
+        value_sums.store(r, dv + rows[r], a.dimension, 1, a.adds);
+    }
 }
 
 // ---- selection
@@ -313,8 +435,10 @@ __global__ void __launch_bounds__(LANES) choose_blocks(const Attention a, const 
         const float stat = lse[(size_t)token * a.heads + head];
         // Released networks were trained with scores of 0 from here on.
         if (stat > 88.72284f) continue;
+        const float *query = a.q + ((size_t)token * a.heads + head) * a.dimension;
         float q[D];
-        load_row(q, a.q + ((size_t)token * a.heads + head) * a.dimension, a.dimension, a.scale);
+#pragma unroll
+        for (int d = 0; d < D; d++) q[d] = d < a.dimension ? query[d] * a.scale : 0;
         for (int j = tile.other_first; j < tile.other_first + tile.other_count; j++) {
             const float *key = a.k + ((size_t)j * a.key_heads + key_head) * a.dimension;
             float s = 0;
@@ -358,6 +482,7 @@ __global__ void __launch_bounds__(LANES) choose_blocks(const Attention a, const 
 static void attention(const Attention *given, float *y, float *lse) {
     const Attention a = *given;
     if (a.query_tile_count == 0) return;
+    if (is_product(a)) return attention_by_products(a, y, lse);
     dim3 grid((unsigned)a.query_tile_count, (unsigned)a.heads);
 #define DO(D)                                                              \
     if (a.selected)                                                        \
@@ -371,6 +496,7 @@ static void attention(const Attention *given, float *y, float *lse) {
 static void attention_gradients(const Attention *given, const float *y, const float *lse, const float *dy,
                                 float *delta, float *dq, float *dk, float *dv) {
     const Attention a = *given;
+    if (y && is_product(a)) return attention_gradients_by_products(a, y, lse, dy, delta, dq, dk, dv);
     dim3 queries((unsigned)a.query_tile_count, (unsigned)a.heads);
     dim3 keys((unsigned)a.key_tile_count, (unsigned)a.key_heads);
 #define DO(D)                                                                                             \

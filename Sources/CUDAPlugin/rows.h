@@ -103,24 +103,24 @@ static void reduce(const float *x, const int32_t *starts, const int32_t *members
            (x, starts, members, weights, y, (unsigned)columns), reduce_rows);
 }
 
-// ---- sums over the rows of segments: f gives COUNT numbers for a row and a column. Parts of 64 rows are summed by a
-// thread a column, the parts of a segment then in order.
+// ---- sums over the rows of segments: f gives COUNT numbers for a row and a column. Parts of at least 64 rows are summed
+// by a thread a column, the at most 256 parts of a segment then in order.
 
-enum { PART = 64 };
+enum { PART = 64, MOST_PARTS = 256 };
 
 __device__ __forceinline__ int segment_start(const int32_t *starts, size_t rows, unsigned segment) {
     return starts ? starts[segment] : segment == 0 ? 0 : (int)rows;
 }
 
 template <class F>
-__global__ void column_parts(F f, const int32_t *starts, size_t rows, unsigned columns, unsigned parts,
+__global__ void column_parts(F f, const int32_t *starts, size_t rows, unsigned columns, unsigned parts, int each,
                              float *partial) {
     unsigned segment = blockIdx.x / parts, part = blockIdx.x % parts;
     unsigned column = blockIdx.y * blockDim.x + threadIdx.x;
     if (column >= columns) return;
-    int first = segment_start(starts, rows, segment) + (int)part * PART;
+    int first = segment_start(starts, rows, segment) + (int)part * each;
     int last = segment_start(starts, rows, segment + 1);
-    if (last > first + PART) last = first + PART;
+    if (last > first + each) last = first + each;
     float sums[F::COUNT] = {};
     for (int row = first; row < last; row++) f((unsigned)row, column, sums);
     for (int n = 0; n < F::COUNT; n++)
@@ -142,11 +142,13 @@ __global__ void column_ends(const float *partial, unsigned columns, unsigned par
 template <class F>
 static void column_sums(const F &f, const int32_t *starts, size_t segments, size_t longest, size_t rows,
                         size_t columns, float *const (&targets)[F::COUNT]) {
-    unsigned parts = longest ? blocks_for(longest, PART) : 1;
+    size_t each = PART;
+    while (each * MOST_PARTS < longest) each *= 2;
+    unsigned parts = longest ? blocks_for(longest, each) : 1;
     size_t chunks = segments * parts;
     Scratch partial(F::COUNT * chunks * columns * sizeof(float));
     LAUNCH(dim3((unsigned)chunks, blocks_for(columns, 128)), 128,
-           (f, starts, rows, (unsigned)columns, parts, partial.floats()), column_parts<F>);
+           (f, starts, rows, (unsigned)columns, parts, (int)each, partial.floats()), column_parts<F>);
     for (int n = 0; n < F::COUNT; n++)
         if (targets[n])
             LAUNCH(dim3((unsigned)segments, blocks_for(columns, 32)), 32 * SLICES,

@@ -62,6 +62,15 @@ static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, const float *a,
                 (int)k, 1, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }
 
+// The same for `count` products, each so many numbers after the one before.
+static void gemm_batch(bool ta, bool tb, size_t m, size_t n, size_t k, const float *a, size_t lda, size_t a_step,
+                       const float *b, size_t ldb, size_t b_step, float beta, float *c, size_t ldc, size_t c_step,
+                       size_t count) {
+    for (size_t i = 0; i < count; i++)
+        gemm(ta, tb, m, n, k, a + i * a_step, lda, b + i * b_step, ldb, beta, c + i * c_step, ldc);
+    table.launches -= count - 1;
+}
+
 #else
 
 static cudaStream_t stream;
@@ -86,11 +95,14 @@ static void check(cublasStatus_t status, const char *what) {
 
 static bool waits_after_launches;
 
-// Where uploads wait for their turn: memory that the device reads itself. Reused from the start when it is full, after
-// the device has caught up.
+// Where uploads wait for their turn: memory that the device reads itself, written round and round in parts; a part is
+// written again when the device has read all of it.
+enum { STAGING_PARTS = 8 };
 static char *staging;
+static const size_t staging_part = (size_t)32 << 20;
 static size_t staging_at;
-static const size_t staging_size = (size_t)128 << 20;
+static cudaEvent_t staging_read[STAGING_PARTS];
+static std::mutex staging_mutex;
 
 static const char *open_device() {
     static char message[256];
@@ -109,7 +121,8 @@ static const char *open_device() {
     size_t all;
     TRY(cudaMemGetInfo(&table.memory, &all));
     TRY(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
-    TRY(cudaMallocHost(&staging, staging_size));
+    TRY(cudaMallocHost(&staging, STAGING_PARTS * staging_part));
+    for (cudaEvent_t &event : staging_read) TRY(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
 #undef TRY
     if (cublasStatus_t status = cublasCreate(&products)) return cublasGetStatusString(status);
     if (cublasStatus_t status = cublasSetStream(products, stream)) return cublasGetStatusString(status);
@@ -133,19 +146,22 @@ static void *raw_allocate(size_t bytes) {
 static void raw_release(void *memory) { check(cudaFree(memory), "release"); }
 static void poison(void *, size_t) {}
 
+// Of any thread.
 static void copy_in(void *device, const void *host, size_t bytes) {
+    std::lock_guard<std::mutex> lock(staging_mutex);
     for (size_t done = 0; done < bytes;) {
-        size_t part = bytes - done;
-        if (part > staging_size / 4) part = staging_size / 4;
-        if (staging_at + part > staging_size) {
-            wait_for_all();
-            staging_at = 0;
-        }
-        memcpy(staging + staging_at, (const char *)host + done, part);
-        check(cudaMemcpyAsync((char *)device + done, staging + staging_at, part, cudaMemcpyHostToDevice, stream),
+        size_t part = staging_at / staging_part, room = (part + 1) * staging_part - staging_at;
+        size_t now = bytes - done < room ? bytes - done : room;
+        memcpy(staging + staging_at, (const char *)host + done, now);
+        check(cudaMemcpyAsync((char *)device + done, staging + staging_at, now, cudaMemcpyHostToDevice, stream),
               "upload");
-        staging_at = (staging_at + part + 255) / 256 * 256;
-        done += part;
+        done += now;
+        staging_at = (staging_at + now + 255) / 256 * 256;
+        if (staging_at < (part + 1) * staging_part) continue;
+        check(cudaEventRecord(staging_read[part], stream), "upload");
+        part = (part + 1) % STAGING_PARTS;
+        staging_at = part * staging_part;
+        check(cudaEventSynchronize(staging_read[part]), "upload");
     }
 }
 
@@ -169,6 +185,17 @@ static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, const float *a,
     check(cublasSgemm(products, ta ? CUBLAS_OP_T : CUBLAS_OP_N, tb ? CUBLAS_OP_T : CUBLAS_OP_N, (int)m, (int)n,
                       (int)k, &one, a, (int)lda, b, (int)ldb, &beta, c, (int)ldc),
           "matrix product");
+}
+
+static void gemm_batch(bool ta, bool tb, size_t m, size_t n, size_t k, const float *a, size_t lda, size_t a_step,
+                       const float *b, size_t ldb, size_t b_step, float beta, float *c, size_t ldc, size_t c_step,
+                       size_t count) {
+    const float one = 1;
+    table.launches++;
+    check(cublasSgemmStridedBatched(products, ta ? CUBLAS_OP_T : CUBLAS_OP_N, tb ? CUBLAS_OP_T : CUBLAS_OP_N, (int)m,
+                                    (int)n, (int)k, &one, a, (int)lda, (long long)a_step, b, (int)ldb,
+                                    (long long)b_step, &beta, c, (int)ldc, (long long)c_step, (int)count),
+          "matrix products");
 }
 
 #endif

@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// A tensor's storage comes back when the last tensor that shows it goes away, so a network that runs forward without
 /// recording lives in the few buffers that are needed at once. Bytes held never exceed the most that were in use at
-/// one time: before the pool asks the system for more, idle blocks are given back until that holds.
+/// one time, of a device twice that: before the pool asks the system for more, idle blocks are given back until that
+/// holds.
 package final class MemoryPool: Sendable {
     private struct State {
         /// Idle blocks by capacity in floats, smallest first; a capacity stays when its last block goes.
@@ -58,11 +59,16 @@ package final class MemoryPool: Sendable {
 
     private let state = Mutex(State())
     private let lending: Int
+    private let device: DevicePlugin?
 
     /// A pool without memory.
     /// - Parameter lending: how many times as large as a request a block may be that is lent to it while less is in use
     ///   than was before: so that scratch memory and a smaller sample take what is idle, which costs no fresh pages.
-    package init(lending: Int = 1) { self.lending = lending }
+    package init(lending: Int = 1) { (self.lending, device) = (lending, nil) }
+
+    /// A pool without memory, each of whose blocks has its copy on a device from the start: what the device alone works
+    /// on is neither sent nor fetched.
+    init(of device: DevicePlugin) { (lending, self.device) = (1, device) }
 
     /// Bytes of the storage that tensors hold now.
     package var usedBytes: Int { state.withLock { $0.usedBytes } }
@@ -87,8 +93,16 @@ package final class MemoryPool: Sendable {
     /// Storage for at least `count` floats with unspecified contents.
     package func take(_ count: Int) -> Storage {
         let block = block(Self.capacity(of: count))
+        if let device { _ = block.mirrored(by: device) }
         block.mirror?.forget()
         return Storage(block: block, count: count, pool: self)
+    }
+
+    /// The most bytes to hold where `peak` were in use at one time. Steps of a training run ask for the same sizes again
+    /// and again, the last ones not those of the first: a device with room keeps them all.
+    private func limit(_ peak: Int) -> Int {
+        guard let device else { return peak }
+        return max(peak, min(2 * peak, device.memory / 2))
     }
 
     /// Sizes are rounded up to eighths of a power of two, so that nearly equal requests share blocks.
@@ -117,8 +131,9 @@ package final class MemoryPool: Sendable {
             }
             // The smallest idle block that makes room enough goes, so that a small request does not cost a large block;
             // the largest where none does.
-            while state.usedBytes + state.idleBytes > state.peakBytes {
-                let excess = state.usedBytes + state.idleBytes - state.peakBytes
+            let limit = limit(state.peakBytes)
+            while state.usedBytes + state.idleBytes > limit {
+                let excess = state.usedBytes + state.idleBytes - limit
                 let count = (excess + MemoryLayout<Float>.stride - 1) / MemoryLayout<Float>.stride
                 guard (state.take(count...Int.max) ?? state.takeLargest()) != nil else { break }
             }

@@ -87,7 +87,7 @@ import Testing
         let pictures = try PictureSet(trainer.recipe, threads: 1) { _, _ in }
         let sample = DenseSamples(
             pictures: pictures, targets: CellGrid(side: 16), places: trainer.places, numbers: 0..<4,
-            order: SampleOrder(count: 6, seed: 1), config: config, imageSide: 32, compute)
+            order: SampleOrder(count: 6, seed: 1), config: config, encoder: trainer.encoder, compute)
         #expect(Set(sample.times.map(\.isMean)).count == 2, "both kinds of samples are among these")
         func loss() -> Tensor { network.loss(sample, config, trainer.transformer, compute).0 }
         _ = compute.differentiate { loss() }

@@ -3,8 +3,8 @@
 //
 // Pointers named in operations lie in the device's memory (`allocate`), in f32, row-major, unless said otherwise.
 // Operations run in the order they are called in; they return before they have finished, and `download` waits for those
-// before it. All calls come from one thread at a time. What goes wrong on the device ends the process through the
-// function given to ssdf_device_open.
+// before it. Operations come from one thread at a time; other threads may ask for memory and transfers meanwhile. What goes
+// wrong on the device ends the process through the function given to ssdf_device_open.
 
 #ifndef SSDF_DEVICE_H
 #define SSDF_DEVICE_H
@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 // Raised with every change of this file: a plug-in of another number is refused.
-#define SSDF_DEVICE_INTERFACE 2
+#define SSDF_DEVICE_INTERFACE 3
 
 // A range of queries (or keys) that one unit of work computes, and the keys (or queries) that they meet.
 struct ssdf_device_tile {
@@ -44,6 +44,9 @@ struct ssdf_device_attention {
     const int32_t *_Nullable block_starts;
     const float *_Nullable gate;  // factor of token t's result at gate[t·gate_stride]
     int32_t gate_stride, best, tokens, heads, key_heads, dimension;
+    // Where all segments are as long and follow each other, rows as they are: their number, queries and keys of each; 0
+    // where not.
+    int32_t segments, segment_queries, segment_keys;
     float scale;
     int32_t adds;  // results are added to y; dq, dk and dv too
 };

@@ -96,12 +96,25 @@ package struct ImageEncoder: Sendable {
     package func callAsFunction(
         _ images: Tensor, _ compute: Compute, observe: (_ name: String, Tensor) -> Void = { _, _ in }
     ) -> Tensor {
-        let (items, side) = (images.shape[0], images.shape[2])
-        let across = side / config.patchSize
-        let (patches, channels) = (across * across, config.embedDim)
+        let side = images.shape[2]
         precondition(images.shape[1] == 3 && images.shape[3] == side && side % config.patchSize == 0)
+        return tokens(of: patched(images, compute), pictures: images.shape[0], compute, observe: observe)
+    }
+
+    /// The tokens of pictures whose patches are there.
+    /// - Parameters:
+    ///   - patched: `[B · (S/patch)², 3 · patch²]`, as `writePatches` writes them.
+    ///   - pictures: B.
+    /// - Returns: `[B, 1 + registers + (S/patch)², C]`
+    package func tokens(
+        of patched: Tensor, pictures items: Int, _ compute: Compute,
+        observe: (_ name: String, Tensor) -> Void = { _, _ in }
+    ) -> Tensor {
+        let across = Int(Double(patched.rows / items).squareRoot().rounded())
+        let (patches, channels) = (across * across, config.embedDim)
+        precondition(items * patches == patched.rows, "a square of patches a picture")
         let embedded = compute.linear(
-            patched(images, across: across, compute),
+            patched,
             compute.reshape(patchWeight.value, [channels, 3 * config.patchSize * config.patchSize]),
             bias: patchBias.value)
         let used = positionEmbedding(across: across, compute)
@@ -134,26 +147,41 @@ package struct ImageEncoder: Sendable {
     }
 
     /// Patches as rows `[B · patches, 3 · p²]` of normalised colours.
-    private func patched(_ images: Tensor, across: Int, _ compute: Compute) -> Tensor {
+    private func patched(_ images: Tensor, _ compute: Compute) -> Tensor {
         let (items, side, p) = (images.shape[0], images.shape[2], config.patchSize)
-        let width = 3 * p * p
-        let y = compute.empty([items * across * across, width])
+        let size = 3 * side * side
+        let y = compute.empty([items * (side / p) * (side / p), 3 * p * p])
         let memory = Unchecked((from: images.elements.baseAddress!, to: y.pointer))
-        parallelFor(y.rows, threads: compute.backend.threads, grain: across * across) { range in
-            for row in range {
-                let (item, py, px) = (row / (across * across), row / across % across, row % across)
-                let target = memory.value.to + row * width
-                for channel in 0..<3 {
-                    let (mean, deviation) = (Self.mean[channel], Self.deviation[channel])
-                    for y in 0..<p {
-                        let line = memory.value.from + ((item * 3 + channel) * side + py * p + y) * side + px * p
-                        for x in 0..<p { target[(channel * p + y) * p + x] = (line[x] - mean) / deviation }
-                    }
-                }
+        parallelFor(items, threads: compute.backend.threads) { range in
+            for item in range {
+                Self.writePatches(
+                    of: memory.value.from + item * size, side: side, patchSize: p, to: memory.value.to + item * size)
             }
         }
         withExtendedLifetime(images) {}
         return y
+    }
+
+    /// Writes a picture as its patches: what the encoder takes of it.
+    /// - Parameters:
+    ///   - image: `[3, side, side]`, red, green and blue in 0 … 1.
+    ///   - patchSize: p, a divisor of the side.
+    ///   - target: `[(side/p)², 3 · p²]`, row by row, of colours with the mean and deviation of pictures taken out.
+    package static func writePatches(
+        of image: UnsafePointer<Float>, side: Int, patchSize p: Int, to target: UnsafeMutablePointer<Float>
+    ) {
+        let across = side / p
+        for channel in 0..<3 {
+            let (mean, deviation) = (Self.mean[channel], Self.deviation[channel])
+            for row in 0..<side {
+                let line = image + (channel * side + row) * side
+                let lines = target + row / p * across * 3 * p * p + (channel * p + row % p) * p
+                for patch in 0..<across {
+                    let (from, to) = (line + patch * p, lines + patch * 3 * p * p)
+                    for x in 0..<p { to[x] = (from[x] - mean) / deviation }
+                }
+            }
+        }
     }
 
     /// The positions for a grid of `across` patches a side, `[1, 1 + across², C]`: as they are, or the patches' resized

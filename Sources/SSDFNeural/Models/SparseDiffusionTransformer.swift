@@ -103,14 +103,23 @@ package struct SparseDiffusionTransformer: Sendable {
         output = try Linear(source.scoped("out_layer"), inputs: channels, outputs: options.outputs)
     }
 
+    /// What a network of these sizes knows latents' places by, `[N, channels]`.
+    package static func positions(
+        of coordinates: CoordinateSet, _ options: Options, _ compute: Compute
+    ) -> Tensor {
+        PositionEmbedding(channels: options.attention.channels)(
+            coordinates, factor: options.positionFactor, compute)
+    }
+
     /// The velocity of every latent.
     /// - Parameters:
     ///   - x: `[N, inputs]`, in block order.
     ///   - t: one timestep a batch item, 0 … 1000.
+    ///   - positions: of the latents, where they are there already.
     ///   - observe: sees the result of every block; for tests.
     /// - Returns: `[N, outputs]`
     package func callAsFunction(
-        _ x: SparseTensor, t: [Float], _ given: Condition, _ compute: Compute,
+        _ x: SparseTensor, t: [Float], _ given: Condition, positions: Tensor? = nil, _ compute: Compute,
         observe: (_ block: Int, SparseTensor) -> Void = { _, _ in }
     ) throws(Failure) -> SparseTensor {
         precondition(t.count == x.coordinates.layout.count, "one timestep a batch item")
@@ -129,7 +138,7 @@ package struct SparseDiffusionTransformer: Sendable {
             ranges = tokens.coordinates.layout
         }
         let plan = AttentionPlan(queries: x.coordinates.layout, keys: ranges)
-        let placed = embedding(x.coordinates, factor: options.positionFactor, compute)
+        let placed = positions ?? Self.positions(of: x.coordinates, options, compute)
         var h = x.with(compute.add(input(x.features, compute), placed))
         for (index, block) in blocks.enumerated() {
             var failure: Failure?

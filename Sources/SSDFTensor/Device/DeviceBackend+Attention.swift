@@ -14,6 +14,8 @@ private struct DevicePlan: Sendable {
     let keyTileCount: Int
     /// Keys that some segment holds.
     let keys: Int
+    /// Segments that are all as long as the first and follow each other, without lists of rows; 0 otherwise.
+    let equalSegments: (count: Int, queries: Int, keys: Int)
 
     init(_ plan: AttentionPlan, _ plugin: DevicePlugin) {
         var queryTiles: [ssdf_device_tile] = []
@@ -24,12 +26,27 @@ private struct DevicePlan: Sendable {
         }
         self.init(
             queryTiles, keyTiles, keys: plan.segments.reduce(0) { $0 + $1.keys.count }, queryRows: plan.queryRows,
-            keyRows: plan.keyRows, plugin)
+            keyRows: plan.keyRows, equalSegments: Self.equalSegments(plan), plugin)
+    }
+
+    private static func equalSegments(_ plan: AttentionPlan) -> (Int, Int, Int) {
+        guard plan.queryRows.count == 0, plan.keyRows.count == 0, let first = plan.segments.first else {
+            return (0, 0, 0)
+        }
+        let (queries, keys) = (first.queries.count, first.keys.count)
+        for (index, segment) in plan.segments.enumerated() {
+            let isNext =
+                segment.queries == index * queries..<(index + 1) * queries
+                && segment.keys == index * keys..<(index + 1) * keys
+            guard isNext, queries > 0, keys > 0 else { return (0, 0, 0) }
+        }
+        return (plan.segments.count, queries, keys)
     }
 
     init(
         _ queryTiles: [ssdf_device_tile], _ keyTiles: [ssdf_device_tile], keys: Int,
-        queryRows: borrowing Buffer<Int32>, keyRows: borrowing Buffer<Int32>, _ plugin: DevicePlugin
+        queryRows: borrowing Buffer<Int32>, keyRows: borrowing Buffer<Int32>,
+        equalSegments: (Int, Int, Int) = (0, 0, 0), _ plugin: DevicePlugin
     ) {
         func array(_ rows: borrowing Buffer<Int32>) -> DeviceArray? {
             rows.count == 0 ? nil : DeviceArray(plugin, UnsafePointer(rows.pointer), count: rows.count)
@@ -40,6 +57,7 @@ private struct DevicePlan: Sendable {
         self.keyTiles = DeviceArray(plugin, keyTiles)
         (queryTileCount, keyTileCount) = (queryTiles.count, keyTiles.count)
         self.keys = keys
+        self.equalSegments = equalSegments
     }
 }
 
@@ -105,7 +123,8 @@ extension DeviceBackend {
             block_starts: nil, gate: gate.map { read($0.gates) + $0.column },
             gate_stride: Int32(gate?.gates.columns ?? 0), best: 0, tokens: Int32(q.shape[0]),
             heads: Int32(q.shape[1]), key_heads: Int32(k.shape[1]), dimension: Int32(q.shape[2]),
-            scale: 1 / Float(q.shape[2]).squareRoot(), adds: adds ? 1 : 0)
+            segments: Int32(plan.equalSegments.count), segment_queries: Int32(plan.equalSegments.queries),
+            segment_keys: Int32(plan.equalSegments.keys), scale: 1 / Float(q.shape[2]).squareRoot(), adds: adds ? 1 : 0)
     }
 
     package func attention(

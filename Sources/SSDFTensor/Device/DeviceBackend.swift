@@ -16,7 +16,7 @@ package final class DeviceBackend: Backend {
     /// - Parameter threads: of the operations that run on the processor.
     package init(_ plugin: DevicePlugin, threads: Int) {
         self.plugin = plugin
-        processor = CPUBackend(threads: threads, precision: .f32, pool: MemoryPool())
+        processor = CPUBackend(threads: threads, precision: .f32, pool: MemoryPool(of: plugin))
     }
 
     package var threads: Int { processor.threads }

@@ -59,6 +59,9 @@ final class DeviceMirror: DeviceMemory, @unchecked Sendable {
 }
 
 extension Tensor {
+    /// Sends the elements to a device now, rather than when an operation there first reads them; on any thread.
+    package func send(to device: DevicePlugin) { _ = read(by: device) }
+
     /// The elements in the device's memory, to be read there.
     func read(by plugin: DevicePlugin) -> UnsafePointer<Float> {
         UnsafePointer(storage.block.mirrored(by: plugin).read(storage.block) + offset)

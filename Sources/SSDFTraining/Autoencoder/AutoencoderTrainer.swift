@@ -114,13 +114,11 @@ package final class AutoencoderTrainer: Trainer {
                     mean: posterior.mean, logVariance: posterior.logVariance)
                 let loss = compute.add(difference, divergence, scale: Float(config.divergence))
                 let input = Self.inputError(values, sample)
-                return (
-                    loss,
-                    [
-                        Double(loss.pointer[0]), input, Double(difference.pointer[0]) - input,
-                        Double(divergence.pointer[0]), Double(sample.brickCount),
-                    ]
-                )
+                let told = [
+                    Double(loss.pointer[0]), input, Double(difference.pointer[0]) - input,
+                    Double(divergence.pointer[0]), Double(sample.brickCount),
+                ]
+                return (loss, { told })
             }
         }
         gradients.finish()

@@ -55,10 +55,12 @@ package final class DeviceCheck {
         losses()
         optimizer()
         linear()
+        equalAttention()
         try networks()
         plugin.allowRounding(true)
         productLimit = 5e-3
         linear(" (TF32)")
+        equalAttention(" (TF32)")
         // Rounded differences of rounded numbers: gradients that nearly cancel show it most.
         productLimit = 5e-2
         try networks(" (TF32)")
@@ -254,6 +256,22 @@ package final class DeviceCheck {
             ], queryCount: 150, keyCount: 130, queryRows: Buffer(order), keyRows: Buffer((0..<130).map { order[$0] }))
         compare("attention of listed rows", [[150, 2, 32], [150, 1, 32], [150, 1, 32]]) {
             $0.attention($1[0], $1[1], $1[2], plan: listed)
+        }
+    }
+
+    /// Segments that are all as long, which a plug-in may take as products of matrices.
+    private func equalAttention(_ suffix: String = "") {
+        for (queries, keys, heads, keyHeads, dimension) in [
+            (131, 201, 4, 2, 32), (128, 130, 3, 3, 16), (70, 201, 4, 2, 32), (5, 5, 2, 2, 64),
+        ] {
+            let plan = AttentionPlan(
+                queries: (0..<3).map { $0 * queries..<($0 + 1) * queries },
+                keys: (0..<3).map { $0 * keys..<($0 + 1) * keys })
+            compare(
+                "attention of \(queries) to \(keys), heads of \(dimension)\(suffix)",
+                [[3 * queries, heads, dimension], [3 * keys, keyHeads, dimension], [3 * keys, keyHeads, dimension]],
+                limit: productLimit
+            ) { $0.attention($1[0], $1[1], $1[2], plan: plan) }
         }
     }
 

@@ -127,7 +127,7 @@ package final class DenseTransformerTrainer: Trainer {
         recipe = try config.recipe(data: data, side: encoder.config.size, resolution: 8 * cellSide)
         self.data = data
         cachePath = cache
-        order = SampleOrder(count: recipe.shapes * recipe.views, seed: UInt64(config.optimization.seed))
+        order = SampleOrder(count: recipe.count * recipe.views, seed: UInt64(config.optimization.seed))
         parts =
             [
                 TrainedComponent(
@@ -168,7 +168,7 @@ package final class DenseTransformerTrainer: Trainer {
     /// Makes the pictures, or finds them in a file that an earlier run left; encodes the cells where latents are learned.
     /// - Throws: `badData` when prepared data does not fit; `inputOutput` when that file cannot be written.
     package func prepare(progress: ProgressHandler) throws {
-        let (first, total) = (recipe.shapes, (autoencoder == nil ? 1 : 2) * recipe.shapes)
+        let (first, total) = (recipe.shapes, recipe.shapes + (autoencoder == nil ? 0 : recipe.count))
         let pictures = try PictureSet.prepared(recipe, data: data, cache: cachePath, threads: gradients.threads) {
             done, _ in
             progress(done, total)
@@ -205,7 +205,7 @@ package final class DenseTransformerTrainer: Trainer {
         guard let autoencoder else { return recipe.bytes + training }
         let frozen = 4 * ComponentConfig.denseVAE(autoencoder.config).parameterCount
         let side = transformer.resolution
-        let latents = 4 * recipe.shapes * transformer.inChannels * side * side * side
+        let latents = 4 * recipe.count * transformer.inChannels * side * side * side
         // The latents are made before the first gradient.
         let encoding = trainingBytes(
             parameters: parameters, groups: 0, tape: 0, config.optimization, threads: threads)
@@ -215,11 +215,11 @@ package final class DenseTransformerTrainer: Trainer {
 
     /// Makes the group of samples from a number on.
     private func maker(_ pictures: PictureSet) -> @Sendable (_ first: Int, Compute) -> DenseSamples {
-        let (config, order, places, targets, side) = (config, order, places, targets, encoder.size)
+        let (config, order, places, targets, encoder) = (config, order, places, targets, encoder)
         return { first, compute in
             DenseSamples(
                 pictures: pictures, targets: targets, places: places, numbers: first..<first + config.group,
-                order: order, config: config, imageSide: side, compute)
+                order: order, config: config, encoder: encoder, compute)
         }
     }
 
@@ -230,9 +230,13 @@ package final class DenseTransformerTrainer: Trainer {
         var told: [[Double]] = []
         let (config, transformer) = (config, transformer)
         let make = maker(pictures)
-        if device != nil, ahead == nil {
+        if let device, ahead == nil {
             let worker = Unchecked(Compute(threads: gradients.threads))
-            ahead = Lookahead { first in make(first, worker.value) }
+            ahead = Lookahead { first in
+                let samples = make(first, worker.value)
+                samples.send(to: device)
+                return samples
+            }
         }
         let ahead = Unchecked(ahead)
         for (microBatch, first, next) in gradients.microBatches(ofStep: step, config.optimization) {
@@ -260,8 +264,8 @@ package final class DenseTransformerTrainer: Trainer {
 
 /// A group of samples as the networks take them.
 package struct DenseSamples: Sendable {
-    /// `[B, 3, S, S]`
-    let images: Tensor
+    /// `[B · patches, 3 · p²]`: the pictures as the encoder takes them.
+    let patches: Tensor
     /// `[B · tokens, C · p³]`: what the transformer sees, and what it is to predict.
     let input: Tensor
     let target: Tensor
@@ -273,24 +277,30 @@ package struct DenseSamples: Sendable {
     /// The samples `numbers` of a run, made noisy.
     package init(
         pictures: PictureSet, targets: any StructureTargets, places: [Int32], numbers: Range<Int>, order: SampleOrder,
-        config: DiffusionTrainingConfig, imageSide: Int, _ compute: Compute
+        config: DiffusionTrainingConfig, encoder: DinoEncoderConfig, _ compute: Compute
     ) {
         let items = numbers.count
         let size = targets.channels * targets.side * targets.side * targets.side
-        images = compute.empty([items, 3, imageSide, imageSide])
+        let (imageSide, patchSize) = (encoder.size, encoder.patchSize)
+        let imageSize = 3 * imageSide * imageSide
+        let across = imageSide / patchSize
+        patches = compute.empty([items * across * across, 3 * patchSize * patchSize])
         input = compute.empty([items, size])
         target = compute.empty([items, size])
         let coarseSide = DenseStageNetwork.coarseSide
         let coarseSize = coarseSide * coarseSide * coarseSide
         let coarse = config.auxiliary > 0 ? compute.zeros([items, coarseSize]) : nil
         let seed = UInt64(config.optimization.seed)
-        let memory = Unchecked((images.pointer, input.pointer, target.pointer, coarse?.pointer))
+        let memory = Unchecked((patches.pointer, input.pointer, target.pointer, coarse?.pointer))
         let times = parallelMap(items, threads: compute.backend.threads) { item in
-            let (images, input, target, coarse) = memory.value
+            let (patches, input, target, coarse) = memory.value
             let number = numbers.lowerBound + item
             let sample = order.sample(number)
             let (shape, view) = (sample / config.views, sample % config.views)
-            pictures.write(shape: shape, view: view, to: images + item * 3 * imageSide * imageSide)
+            let image = Buffer<Float>(uninitialized: imageSize)
+            pictures.write(shape: shape, view: view, to: image.pointer)
+            ImageEncoder.writePatches(
+                of: image.pointer, side: imageSide, patchSize: patchSize, to: patches + item * imageSize)
             let grid = Buffer<Float>(uninitialized: size)
             let data = Buffer<Float>(uninitialized: size)
             targets.write(shape, of: pictures, to: grid.pointer)
@@ -321,9 +331,9 @@ extension DenseStageNetwork {
     /// number, auxiliary loss, Σ overlaps of the means' cells.
     package func loss(
         _ sample: DenseSamples, _ config: DiffusionTrainingConfig, _ transformer: DenseDiTConfig, _ compute: Compute
-    ) -> (Tensor, [Double]) {
+    ) -> (Tensor, told: () -> [Double]) {
         let items = sample.times.count
-        let tokens = encoder(sample.images, compute)
+        let tokens = encoder.tokens(of: sample.patches, pictures: items, compute)
         let condition = compute.dropping(tokens, sample.times.map(\.isDropped))
         let rows = items * transformer.tokenCount
         let width = transformer.inChannels * transformer.patchVolume
@@ -332,33 +342,60 @@ extension DenseStageNetwork {
             compute)
         let target = compute.reshape(sample.target, [rows, width])
         var loss = compute.squaredError(predicted, target)
-        var told = [Double](repeating: 0, count: 7)
-        let size = sample.target.columns
-        let (predictions, truths) = (predicted.elements, target.elements)
-        for (item, time) in sample.times.enumerated() {
-            var error: Float = 0
-            var (both, either) = (0, 0)
-            for index in item * size..<(item + 1) * size {
-                let (p, t) = (predictions[index], truths[index])
-                error += (p - t) * (p - t)
-                if p < 0 || t < 0 { either += 1 }
-                if p < 0 && t < 0 { both += 1 }
-            }
-            told[time.isMean ? 1 : 3] += Double(error) / Double(size)
-            told[time.isMean ? 2 : 4] += 1
-            if time.isMean { told[6] += either > 0 ? Double(both) / Double(either) : 1 }
-        }
+        var auxiliary: Tensor?
         if let head, let coarse = sample.coarse {
             let length = tokens.shape[1]
             let flat = compute.reshape(tokens, [items * length, tokens.shape[2]])
             let map = RowMap(Buffer((0..<items * length).map { Int32($0 / length) }), targets: items)
             let logits = head(compute.gatherMean(flat, map, extra: 0), compute)
-            let auxiliary = compute.crossEntropy(logits: logits, coarse)
-            told[5] = Double(auxiliary.elements[0])
-            loss = compute.add(loss, auxiliary, scale: Float(config.auxiliary))
+            let error = compute.crossEntropy(logits: logits, coarse)
+            loss = compute.add(loss, error, scale: Float(config.auxiliary))
+            auxiliary = error
         }
-        told[0] = Double(loss.elements[0])
-        return (loss, told)
+        let whole = loss
+        return (
+            whole,
+            {
+                var told = sample.errors(of: predicted, threads: compute.backend.threads)
+                told[5] = auxiliary.map { Double($0.elements[0]) } ?? 0
+                told[0] = Double(whole.elements[0])
+                return told
+            }
+        )
+    }
+}
+
+extension DenseSamples {
+    /// Sends everything to a device.
+    fileprivate func send(to device: DevicePlugin) {
+        for tensor in [patches, input, target] { tensor.send(to: device) }
+        coarse?.send(to: device)
+    }
+
+    /// What a prediction of the samples comes to, in the places that the loss tells it: 1 to 4, and 6.
+    fileprivate func errors(of predicted: Tensor, threads: Int) -> [Double] {
+        let size = target.columns
+        let values = Unchecked((predicted.elements.baseAddress!, target.elements.baseAddress!))
+        let found = parallelMap(times.count, threads: threads) { item in
+            let (predictions, truths) = (values.value.0 + item * size, values.value.1 + item * size)
+            var error: Float = 0
+            var (both, either) = (0, 0)
+            for index in 0..<size {
+                let (p, t) = (predictions[index], truths[index])
+                error += (p - t) * (p - t)
+                if p < 0 || t < 0 { either += 1 }
+                if p < 0 && t < 0 { both += 1 }
+            }
+            return (error: Double(error) / Double(size), overlap: either > 0 ? Double(both) / Double(either) : 1)
+        }
+        withExtendedLifetime((predicted, self)) {}
+        var told = [Double](repeating: 0, count: 7)
+        for (sample, time) in zip(found, times) {
+            told[time.isMean ? 1 : 3] += sample.error
+            told[time.isMean ? 2 : 4] += 1
+            if time.isMean { told[6] += sample.overlap }
+        }
+        return told
     }
 }
 

@@ -30,6 +30,8 @@ package struct DiffusionTrainingConfig: Sendable, Equatable {
     package var shapes = 40_000
     /// Pictures of each shape.
     package var views = 2
+    /// Whether each procedural shape is also learned mirrored, from its mirrored pictures; of the dense stage alone.
+    package var mirrored = false
 
     /// The defaults.
     package init() {}
@@ -46,6 +48,7 @@ package struct DiffusionTrainingConfig: Sendable, Equatable {
         auxiliary = try reader.double("auxiliary", default: auxiliary, in: 0...100)
         shapes = try reader.int("shapes", default: shapes, in: 1...10_000_000)
         views = try reader.int("views", default: views, in: 1...64)
+        mirrored = try reader.bool("mirrored", default: mirrored)
         let name = try reader.string("encoder", default: encoder.rawValue)
         guard let choice = EncoderTraining(rawValue: name) else {
             throw .badData(place: "\(reader.path).encoder", "\"\(name)\"", expected: "joint or frozen")
@@ -61,9 +64,18 @@ package struct DiffusionTrainingConfig: Sendable, Equatable {
     /// What the pictures are made from: the samples of a folder, or procedural shapes.
     /// - Throws: `badData` when the folder lacks what is asked of it.
     func recipe(data: PreparedData?, side: Int, resolution: Int) throws(Failure) -> PictureSet.Recipe {
-        if let data { return try data.pictureRecipe(views: views, side: side, resolution: resolution) }
-        return PictureSet.Recipe(
+        if let data {
+            guard !mirrored else {
+                throw .badData(
+                    place: "training.dense_dit.mirrored", "true, on a folder of prepared samples",
+                    expected: "false: only procedural shapes can be mirrored")
+            }
+            return try data.pictureRecipe(views: views, side: side, resolution: resolution)
+        }
+        var recipe = PictureSet.Recipe(
             seed: UInt64(optimization.seed), shapes: shapes, views: views, side: side, resolution: resolution)
+        recipe.mirrored = mirrored
+        return recipe
     }
 
     /// Groups of a micro-batch.

@@ -104,6 +104,9 @@ package final class SparseTransformerTrainer: Trainer {
                 expected:
                     "\(autoencoder.config.embedDim) at \(autoencoder.config.resolution), those of \(autoencoder.name)")
         }
+        guard !config.mirrored else {
+            throw .badData(place: "training.sparse_dit.mirrored", "true", expected: "false, in the sparse stage")
+        }
         guard config.auxiliary == 0 else {
             throw .badData(
                 place: "training.sparse_dit.auxiliary", "\(config.auxiliary)", expected: "0, in the sparse stage")
@@ -255,13 +258,16 @@ package final class SparseTransformerTrainer: Trainer {
     private func maker(
         _ pictures: PictureSet, _ latents: LatentSet
     ) -> @Sendable (_ first: Int, Compute) throws -> SparseSamples {
-        let (config, order, side, warms) = (config, order, encoderConfig.size, device != nil)
+        let (config, order, encoder, device) = (config, order, encoderConfig, device)
         let options = SparseDiffusionTransformer.Options(transformer)
         return { first, compute in
-            let samples = try SparseSamples(
+            var samples = try SparseSamples(
                 pictures: pictures, latents: latents, numbers: first..<first + config.group, order: order,
-                config: config, imageSide: side, compute)
-            if warms { try samples.input.coordinates.prepare(for: options) }
+                config: config, encoder: encoder, compute)
+            if let device {
+                try samples.input.coordinates.prepare(for: options)
+                samples.send(to: device, options, compute)
+            }
             return samples
         }
     }
@@ -307,36 +313,47 @@ package final class SparseTransformerTrainer: Trainer {
 
 /// A group of samples as the networks take them.
 package struct SparseSamples: Sendable {
-    /// `[B, 3, S, S]`
-    let images: Tensor
+    /// `[B · patches, 3 · p²]`: the pictures as the encoder takes them.
+    let patches: Tensor
     /// What the transformer sees, and `[N, channels]`, what it is to predict.
     let input: SparseTensor
     let target: Tensor
+    /// `[N, channels]`: how errors count: samples alike, whatever their size; nil for a single sample.
+    let weights: Tensor?
     /// How noisy each sample is.
     package let times: [FlowTime]
+    /// What the transformer knows the latents' places by, where that is made ahead.
+    private(set) var positions: Tensor?
 
     /// The samples `numbers` of a run, made noisy.
     package init(
         pictures: PictureSet, latents: LatentSet, numbers: Range<Int>, order: SampleOrder,
-        config: DiffusionTrainingConfig, imageSide: Int, _ compute: Compute
+        config: DiffusionTrainingConfig, encoder: DinoEncoderConfig, _ compute: Compute
     ) throws(Failure) {
         let samples = numbers.map { order.sample($0) }
         let shapes = samples.map { $0 / config.views }
         var starts = [0]
         for shape in shapes { starts.append(starts.last! + latents.tokens(shape)) }
-        images = compute.empty([samples.count, 3, imageSide, imageSide])
+        let (imageSide, patchSize) = (encoder.size, encoder.patchSize)
+        let imageSize = 3 * imageSide * imageSide
+        let across = imageSide / patchSize
+        patches = compute.empty([samples.count * across * across, 3 * patchSize * patchSize])
         let size = [starts.last!, latents.channels]
         let input = compute.empty(size)
         target = compute.empty(size)
         let rows = Buffer<SIMD4<Int32>>(uninitialized: starts.last!)
-        let memory = Unchecked((images.pointer, input.pointer, target.pointer, rows.pointer))
+        weights = samples.count > 1 ? compute.empty(size) : nil
+        let memory = Unchecked((patches.pointer, input.pointer, target.pointer, rows.pointer, weights?.pointer))
         let (shift, scale) = (Float(latents.mean), Float(1 / latents.deviation))
         let seed = UInt64(config.optimization.seed)
         let firsts = starts
         times = parallelMap(samples.count, threads: compute.backend.threads) { item in
-            let (images, input, target, rows) = memory.value
+            let (patches, input, target, rows, weights) = memory.value
             let (shape, view) = (shapes[item], samples[item] % config.views)
-            pictures.write(shape: shape, view: view, to: images + item * 3 * imageSide * imageSide)
+            let image = Buffer<Float>(uninitialized: imageSize)
+            pictures.write(shape: shape, view: view, to: image.pointer)
+            ImageEncoder.writePatches(
+                of: image.pointer, side: imageSide, patchSize: patchSize, to: patches + item * imageSize)
             let count = latents.tokens(shape) * latents.channels
             let data = Buffer<Float>(uninitialized: count)
             let from = latents.values.pointer + latents.starts[shape] * latents.channels
@@ -345,6 +362,7 @@ package struct SparseSamples: Sendable {
             var generator = Philox(seed: seed, stream: number | 1 << 58)
             let time = FlowTime(&generator, mean: config.mean, shift: config.shift, dropped: config.dropped)
             let at = firsts[item] * latents.channels
+            if let weights { (weights + at).update(repeating: 1 / Float(count), count: count) }
             time.write(
                 data: data.pointer, noise: GaussianNoise(seed: seed, stream: number | 1 << 61), count: count,
                 input: input + at, target: target + at)
@@ -359,42 +377,55 @@ package struct SparseSamples: Sendable {
     }
 }
 
+extension SparseSamples {
+    /// Makes the positions, and sends everything to a device.
+    fileprivate mutating func send(
+        to device: DevicePlugin, _ options: SparseDiffusionTransformer.Options, _ compute: Compute
+    ) {
+        let made = SparseDiffusionTransformer.positions(of: input.coordinates, options, compute)
+        for tensor in [patches, input.features, target, made] { tensor.send(to: device) }
+        weights?.send(to: device)
+        positions = made
+    }
+
+    /// What a prediction of the samples comes to: tokens; loss and count of means; loss and count of flows.
+    fileprivate func errors(of predicted: Tensor, threads: Int) -> [Double] {
+        let (channels, layout) = (target.columns, input.coordinates.layout)
+        let values = Unchecked((predicted.elements.baseAddress!, target.elements.baseAddress!))
+        let found = parallelMap(layout.count, threads: threads) { item in
+            let (predictions, truths) = values.value
+            var error: Float = 0
+            for index in layout[item].lowerBound * channels..<layout[item].upperBound * channels {
+                error += (predictions[index] - truths[index]) * (predictions[index] - truths[index])
+            }
+            return Double(error) / Double(layout[item].count * channels)
+        }
+        withExtendedLifetime((predicted, self)) {}
+        var told = [Double](repeating: 0, count: 5)
+        told[0] = Double(input.count)
+        for (error, time) in zip(found, times) {
+            told[time.isMean ? 1 : 3] += error
+            told[time.isMean ? 2 : 4] += 1
+        }
+        return told
+    }
+}
+
 extension SparseStageNetwork {
     /// The mean loss of a group, and of what it is made: tokens; loss and count of means; loss and count of flows.
     package func loss(
         _ samples: SparseSamples, frozen: ImageEncoder?, _ compute: Compute
-    ) throws(Failure) -> (Tensor, [Double]) {
+    ) throws(Failure) -> (Tensor, told: () -> [Double]) {
+        let items = samples.times.count
         let tokens =
-            if let encoder { encoder(samples.images, compute) } else {
-                compute.withoutRecording { frozen!(samples.images, compute) }
+            if let encoder { encoder.tokens(of: samples.patches, pictures: items, compute) } else {
+                compute.withoutRecording { frozen!.tokens(of: samples.patches, pictures: items, compute) }
             }
         let condition = compute.dropping(tokens, samples.times.map(\.isDropped))
         let predicted = try transformer(
-            samples.input, t: samples.times.map(\.timestep), .dense(condition), compute)
-        let channels = samples.target.columns
-        let layout = samples.input.coordinates.layout
-        var weights: Tensor?
-        if layout.count > 1 {
-            // Samples count alike, whatever their size.
-            let all = Tensor(repeating: 0, shape: samples.target.shape)
-            for range in layout {
-                (all.pointer + range.lowerBound * channels).update(
-                    repeating: 1 / Float(range.count * channels), count: range.count * channels)
-            }
-            weights = all
-        }
-        let loss = compute.squaredError(predicted.features, samples.target, weights: weights)
-        var told = [Double](repeating: 0, count: 5)
-        told[0] = Double(samples.input.count)
-        let (values, truths) = (predicted.features.elements, samples.target.elements)
-        for (range, time) in zip(layout, samples.times) {
-            var error: Float = 0
-            for index in range.lowerBound * channels..<range.upperBound * channels {
-                error += (values[index] - truths[index]) * (values[index] - truths[index])
-            }
-            told[time.isMean ? 1 : 3] += Double(error) / Double(range.count * channels)
-            told[time.isMean ? 2 : 4] += 1
-        }
-        return (loss, told)
+            samples.input, t: samples.times.map(\.timestep), .dense(condition), positions: samples.positions, compute
+        ).features
+        let loss = compute.squaredError(predicted, samples.target, weights: samples.weights)
+        return (loss, { samples.errors(of: predicted, threads: compute.backend.threads) })
     }
 }

@@ -45,7 +45,7 @@ package final class LatentGrids: StructureTargets {
     ) {
         (channels, side) = (autoencoder.config.embedDim, autoencoder.latentSide)
         let (channels, places) = (channels, side * side * side)
-        let count = set.recipe.shapes
+        let count = set.recipe.count
         let values = Buffer<Float>(uninitialized: count * channels * places)
         let (shift, scale) = (Float(autoencoder.config.latentsShift), Float(autoencoder.config.latentsScale))
         let (memory, done) = (Unchecked(values.pointer), Counter())

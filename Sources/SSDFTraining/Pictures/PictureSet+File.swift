@@ -12,7 +12,7 @@ extension PictureSet {
 
     private static func header(_ recipe: Recipe) -> [UInt8] {
         var text =
-            "ssdf-pictures \(version) \(ssdfVersion) seed \(recipe.seed) \(recipe.split) \(recipe.shapes) shapes \(recipe.views) views"
+            "ssdf-pictures \(version) \(ssdfVersion) seed \(recipe.seed) \(recipe.split) \(recipe.shapes) shapes\(recipe.mirrored ? " and mirrored" : "") \(recipe.views) views"
             + " \(recipe.side) pixels \(recipe.resolution) voxels \(recipe.data)"
         while text.utf8.count < 255 { text += " " }
         return Array((text + "\n").utf8)
@@ -34,7 +34,7 @@ extension PictureSet {
             throw .badData(file: path, "not the pictures of this configuration", expected: "a file that training wrote")
         }
         let pictures = Buffer<UInt8>(uninitialized: recipe.shapes * recipe.views * recipe.pictureBytes)
-        let cells = Buffer<UInt64>(uninitialized: recipe.shapes * recipe.cellWords)
+        let cells = Buffer<UInt64>(uninitialized: recipe.count * recipe.cellWords)
         let (first, second) = (Unchecked(pictures.pointer), Unchecked(cells.pointer))
         let (pictureBytes, cellBytes) = (pictures.count, 8 * cells.count)
         try FileBytes(path: path).withBytes { bytes throws(Failure) in

@@ -12,6 +12,9 @@ package final class PictureSet: Sendable {
         package var split: ProceduralShapes.Split
         /// How many of them, from number 0.
         package var shapes: Int
+        /// Whether the set has each shape twice, the second time mirrored, left and right changed, with its pictures
+        /// mirrored; or as it is, where its family has no mirror images.
+        package var mirrored = false
         /// Pictures of each.
         package var views: Int
         /// Pixels along a picture's side.
@@ -33,15 +36,26 @@ package final class PictureSet: Sendable {
         var cellSide: Int { resolution / 8 }
         var cellWords: Int { (cellSide * cellSide * cellSide + 63) / 64 }
 
-        /// Bytes of a set.
-        package var bytes: Int { shapes * (views * pictureBytes + 8 * cellWords) }
+        /// Shapes of the set: those made, then the same mirrored.
+        package var count: Int { mirrored ? 2 * shapes : shapes }
+
+        /// Which of the shapes made a shape of the set is, and whether mirrored.
+        func origin(of shape: Int) -> (made: Int, isMirrored: Bool) {
+            guard shape >= shapes else { return (shape, false) }
+            let made = shape - shapes
+            return (made, ProceduralShapes(seed: seed).family(made, split).hasMirrorImages)
+        }
+
+        /// Bytes of a set. Mirrored pictures take none.
+        package var bytes: Int { shapes * views * pictureBytes + count * 8 * cellWords }
     }
 
     /// What it was made from.
     package let recipe: Recipe
     /// `[shapes, views, side, side, 3]`
     package let pictures: Buffer<UInt8>
-    /// `[shapes, cellWords]`: a bit a cell, z fastest.
+    /// `[count, cellWords]`: a bit a cell, z fastest. Those of a mirrored shape are not the mirrored cells of the shape: the
+    /// voxels of the cube are a voxel nearer to one side than to the other.
     package let cells: Buffer<UInt64>
 
     init(recipe: Recipe, pictures: consuming Buffer<UInt8>, cells: consuming Buffer<UInt64>) {
@@ -55,19 +69,28 @@ package final class PictureSet: Sendable {
     package init(_ recipe: Recipe, threads: Int, progress: ProgressHandler) throws {
         self.recipe = recipe
         let pictures = Buffer<UInt8>(uninitialized: recipe.shapes * recipe.views * recipe.pictureBytes)
-        let cells = Buffer<UInt64>(zeros: recipe.shapes * recipe.cellWords)
+        let cells = Buffer<UInt64>(zeros: recipe.count * recipe.cellWords)
         let shapes = ProceduralShapes(seed: recipe.seed)
         let memory = Unchecked((pictures.pointer, cells.pointer))
         let done = Counter()
         let side = recipe.cellSide
         let results = parallelMap(recipe.shapes, threads: threads, grain: 4) { index in
             Result<Void, any Error> {
-                let (_, shape) = shapes.shape(index, recipe.split)
+                let (family, shape) = shapes.shape(index, recipe.split)
+                func mark(_ bricks: [BrickCoordinate], number: Int) {
+                    let bits = memory.value.1 + number * recipe.cellWords
+                    for brick in bricks {
+                        let place = (Int(brick.x) * side + Int(brick.y)) * side + Int(brick.z)
+                        bits[place >> 6] |= 1 << UInt64(place & 63)
+                    }
+                }
                 let bricks = BandSamples.cells(of: shape, resolution: recipe.resolution)
-                let bits = memory.value.1 + index * recipe.cellWords
-                for brick in bricks {
-                    let place = (Int(brick.x) * side + Int(brick.y)) * side + Int(brick.z)
-                    bits[place >> 6] |= 1 << UInt64(place & 63)
+                mark(bricks, number: index)
+                if recipe.mirrored {
+                    let twin =
+                        family.hasMirrorImages
+                        ? BandSamples.cells(of: shape.mirrored, resolution: recipe.resolution) : bricks
+                    mark(twin, number: recipe.shapes + index)
                 }
                 for view in 0..<recipe.views {
                     let picture = try conditionPicture(
@@ -100,11 +123,19 @@ package final class PictureSet: Sendable {
 
     /// A picture as the image encoder takes it: `[3, side, side]`, 0 … 1.
     package func write(shape: Int, view: Int, to target: UnsafeMutablePointer<Float>) {
-        let pixels = recipe.side * recipe.side
-        let from = pictures.pointer + (shape * recipe.views + view) * recipe.pictureBytes
+        let (side, pixels) = (recipe.side, recipe.side * recipe.side)
+        let (made, isMirrored) = recipe.origin(of: shape)
+        let from = pictures.pointer + (made * recipe.views + view) * recipe.pictureBytes
         for channel in 0..<3 {
             let plane = target + channel * pixels
-            for pixel in 0..<pixels { plane[pixel] = Float(from[3 * pixel + channel]) / 255 }
+            guard isMirrored else {
+                for pixel in 0..<pixels { plane[pixel] = Float(from[3 * pixel + channel]) / 255 }
+                continue
+            }
+            for row in 0..<side {
+                let last = from + 3 * (row * side + side - 1) + channel
+                for column in 0..<side { plane[row * side + column] = Float(last[-3 * column]) / 255 }
+            }
         }
     }
 }

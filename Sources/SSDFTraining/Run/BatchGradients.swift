@@ -106,10 +106,11 @@ package final class BatchGradients<Network: Sendable> {
     /// order of micro-batches.
     /// - Parameters:
     ///   - order: the groups, those with the most work first.
-    ///   - loss: the mean loss of a group's samples, and numbers to be told about it, as many for every group.
+    ///   - loss: the mean loss of a group's samples, and numbers to be told about it, as many for every group; they are
+    ///     asked for when the gradient has been computed, so that a device need not stop in the middle.
     package func add(
         microBatch: Int, order: [Int]? = nil,
-        _ loss: @Sendable (_ group: Int, Network, Compute) throws -> (Tensor, [Double])
+        _ loss: @Sendable (_ group: Int, Network, Compute) throws -> (Tensor, told: () -> [Double])
     ) throws -> [[Double]] {
         let shared = Unchecked((copies, workers))
         let scale = 1 / Float(groups * accumulation)
@@ -120,13 +121,13 @@ package final class BatchGradients<Network: Sendable> {
             let group = order[place]
             let compute = workers[worker]
             return Result {
-                var told: [Double] = []
+                var told: (() -> [Double])?
                 _ = try compute.differentiate(scale: scale) {
                     let (value, numbers) = try loss(group, copies[group].network, compute)
                     told = numbers
                     return value
                 }
-                return told
+                return told!()
             }
         }
         var told = [[Double]](repeating: [], count: count)

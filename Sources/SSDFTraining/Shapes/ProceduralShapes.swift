@@ -37,9 +37,19 @@ package struct ProceduralShapes: Sendable {
 
     private func unscaled(_ index: Int, _ split: Split) -> (family: ShapeFamily, shape: Shape) {
         var generator = Philox(seed: seed, stream: stream(index, split))
-        let families = ShapeFamily.allCases
-        let family = families[min(Int(generator.uniform() * Double(families.count)), families.count - 1)]
+        let family = Self.family(&generator)
         return (family, family.shape(generator))
+    }
+
+    /// The family of shape number `index`.
+    package func family(_ index: Int, _ split: Split) -> ShapeFamily {
+        var generator = Philox(seed: seed, stream: stream(index, split))
+        return Self.family(&generator)
+    }
+
+    private static func family(_ generator: inout Philox) -> ShapeFamily {
+        let families = ShapeFamily.allCases
+        return families[min(Int(generator.uniform() * Double(families.count)), families.count - 1)]
     }
 
     private func stream(_ index: Int, _ split: Split) -> UInt64 {

@@ -58,6 +58,9 @@ package struct Shape: Sendable, Equatable {
         return result
     }
 
+    /// The shape with x turned round: left and right change places. Distances stay exact: no reflection changes them.
+    package var mirrored: Shape { transformed(rotation: [[-1, 0, 0], [0, 1, 0], [0, 0, 1]]) }
+
     /// A box that holds all of the solid, from the extents of the united primitives; with room for blends.
     var outerBox: (low: Vector3f, high: Vector3f) {
         var low = Vector3f(repeating: .infinity)

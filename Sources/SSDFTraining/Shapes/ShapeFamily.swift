@@ -6,6 +6,12 @@ package enum ShapeFamily: String, CaseIterable, Sendable {
     case chair, stool, table, bed, lamp, mug, bottle, vase, airplane, boat, tower, gear, rocket, sword, hammer, house
     case car, quadruped, person, mushroom, tree
 
+    /// Whether a mirrored object, left and right changed, is as good an object of the family, in a pose that the family has.
+    ///
+    /// Three legs, three or four fins, and branches along a spiral stand at fixed angles, which are not those of their
+    /// mirror image: a picture of it could as well be of an object as the family has it, seen from another side.
+    package var hasMirrorImages: Bool { ![.stool, .rocket, .tree].contains(self) }
+
     /// An object of this family, in units of its own.
     package func shape(_ generator: Philox) -> Shape {
         var builder = ShapeBuilder(generator)

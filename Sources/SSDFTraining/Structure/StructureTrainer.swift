@@ -148,13 +148,11 @@ package final class StructureTrainer: Trainer {
                 let divergence = compute.gaussianDivergence(
                     mean: posterior.mean, logVariance: posterior.logVariance)
                 let loss = compute.add(error, divergence, scale: Float(config.divergence))
-                return (
-                    loss,
-                    [
-                        Double(loss.pointer[0]), Double(error.pointer[0]), Double(divergence.pointer[0]),
-                        overlap(logits, occupancy, items: config.group),
-                    ]
-                )
+                let told = [
+                    Double(loss.pointer[0]), Double(error.pointer[0]), Double(divergence.pointer[0]),
+                    overlap(logits, occupancy, items: config.group),
+                ]
+                return (loss, { told })
             }
         }
         gradients.finish()

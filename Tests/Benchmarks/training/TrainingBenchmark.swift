@@ -74,7 +74,7 @@ import SSDFVolume
                 let sample = DenseSamples(
                     pictures: set, targets: CellGrid(side: transformer.resolution), places: places,
                     numbers: index * group..<(index + 1) * group, order: order, config: settings,
-                    imageSide: encoder.size, compute)
+                    encoder: encoder, compute)
                 return network.loss(sample, settings, transformer, compute)
             }
             gradients.finish()
@@ -117,7 +117,7 @@ import SSDFVolume
         @Sendable func sample(_ index: Int, _ compute: Compute) throws(Failure) -> SparseSamples {
             try SparseSamples(
                 pictures: set, latents: latents, numbers: index..<index + 1, order: order, config: settings,
-                imageSide: encoder.size, compute)
+                encoder: encoder, compute)
         }
         func step() throws {
             _ = try gradients.add(microBatch: 0, order: longestFirst) { index, network, compute in
