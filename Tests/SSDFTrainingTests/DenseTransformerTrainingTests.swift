@@ -46,6 +46,16 @@ import Testing
         #expect(try whole.state.bytes() == resumed.state.bytes())
     }
 
+    /// Mirrored shapes come into the steps: the same pictures make another run.
+    @Test func mirroredShapesAreLearned() throws {
+        let yaml = Self.yaml.replacingOccurrences(of: "shapes: 6,", with: "shapes: 6, mirrored: true,")
+        let trainer = try DenseTransformerTrainer(TrainingFile(yaml: yaml), threads: 2)
+        try trainer.prepare { _, _ in }
+        #expect(trainer.recipe.mirrored && trainer.recipe.count == 12)
+        let plain = try self.trainer(threads: 2)
+        for _ in 0..<2 { #expect(try trainer.advance().loss != plain.advance().loss) }
+    }
+
     /// Micro-batches see the samples of one large batch, and their gradients add up to its.
     @Test func accumulationEqualsALargerBatch() throws {
         let (whole, parts) = (try trainer(threads: 2), try trainer(threads: 2, accumulation: 2))

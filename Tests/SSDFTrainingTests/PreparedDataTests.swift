@@ -272,6 +272,10 @@ private final class Folder {
         ).replacingOccurrences(of: "[1, 16, 16, 16]", with: "[1, 8, 8, 8]")
         let transformer = try DenseTransformerTrainer(TrainingFile(yaml: dense), data: data, threads: 2)
         #expect(transformer.recipe.shapes == 2)
+        let mirrored = dense.replacingOccurrences(of: "views: 1", with: "views: 1, mirrored: true")
+        #expect {
+            _ = try DenseTransformerTrainer(TrainingFile(yaml: mirrored), data: data, threads: 2)
+        } throws: { "\($0)".contains("training.dense_dit.mirrored") }
         try transformer.prepare { _, _ in }
         #expect(try transformer.advance().loss > 0)
     }

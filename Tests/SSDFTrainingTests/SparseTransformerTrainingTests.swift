@@ -128,6 +128,16 @@ import Testing
         }
     }
 
+    @Test func mirroredShapesAreNotForThisStage() throws {
+        try withFolder { folder in
+            let yaml = Self.yaml.replacingOccurrences(of: "sparse_dit: {", with: "sparse_dit: {mirrored: true, ")
+            #expect(yaml != Self.yaml)
+            #expect {
+                _ = try SparseTransformerTrainer(TrainingFile(yaml: yaml), folder: folder, threads: 1)
+            } throws: { "\($0)".contains("training.sparse_dit.mirrored") }
+        }
+    }
+
     @Test func aFolderWithoutItsPartsIsRefused() throws {
         try withFolder { folder in
             try FileManager.default.removeItem(atPath: "\(folder)/sparse_vae_64.safetensors")
