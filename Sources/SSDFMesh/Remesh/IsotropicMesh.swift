@@ -14,6 +14,8 @@ struct IsotropicMesh: ~Copyable {
     private var crease: Buffer<UInt8>
     private var state: ssdf_isotropic
     private var targets: Buffer<Float>
+    /// The triangle of the surface that each vertex was last put back on.
+    private(set) var feet: Buffer<UInt32>
     /// The creases and borders of the mesh as it was given, each as a triangle without area.
     let creases: TriangleMesh
 
@@ -35,6 +37,7 @@ struct IsotropicMesh: ~Copyable {
         twin = Buffer(uninitialized: 4 * triangles)
         crease = Buffer(uninitialized: 4 * triangles)
         targets = Buffer(zeros: 0)
+        feet = Buffer(zeros: 0)
         for i in mesh.positions.indices { positions.pointer[i] = mesh.positions[i] }
         for h in mesh.triangles.indices { corner.pointer[h / 3 * 4 + h % 3] = mesh.triangles[h] }
         state = ssdf_isotropic(
@@ -116,8 +119,11 @@ struct IsotropicMesh: ~Copyable {
     mutating func project(to surface: TriangleBVH, creases: TriangleBVH, threads: Int) {
         let (points, ranks, wanted) = (Unchecked(positions.pointer), Unchecked(rank.pointer), targets.pointer)
         let target = Unchecked(targets.pointer)
+        if feet.count < Int(state.vertex_count) { feet = Buffer(uninitialized: Int(state.vertex_count)) }
+        let foot = Unchecked(feet.pointer)
         surface.forEachClosestPoint(to: wanted, count: Int(state.vertex_count), threads: threads) { v, place in
             var point = place?.point
+            foot.value[v] = place.map { UInt32($0.triangle) } ?? .max
             switch UInt32(ranks.value[v]) {
             case SSDF_RANK_FREE.rawValue: break
             case SSDF_RANK_CREASE.rawValue:

@@ -46,9 +46,13 @@ package func remeshIsotropic(_ mesh: TriangleMesh, options: IsotropicOptions) th
             "an edge length of \(length) asks for about \(rounded(expected, digits: 2)) triangles, expected at most 3e8"
         )
     }
+    return keepingMemory { remeshed(mesh, options: options, expected: Int(expected)) }
+}
+
+private func remeshed(_ mesh: TriangleMesh, options: IsotropicOptions, expected: Int) -> TriangleMesh {
     var work = IsotropicMesh(
-        separateNonManifold(mesh).mesh, length: 0.9 * length, creaseAngle: options.creaseAngle, locksBorders: false,
-        room: Int(expected))
+        separateNonManifold(mesh).mesh, length: 0.9 * options.edgeLength, creaseAngle: options.creaseAngle,
+        locksBorders: false, room: expected)
     let surface = TriangleBVH(mesh, threads: options.threads)
     let creases = TriangleBVH(work.creases, threads: options.threads)
     for round in 0..<max(1, options.iterations) {
@@ -57,7 +61,7 @@ package func remeshIsotropic(_ mesh: TriangleMesh, options: IsotropicOptions) th
         work.project(to: surface, creases: creases, threads: options.threads)
     }
     work.mend(below: mendedAngle, on: surface, creases: creases)
-    return fitted(work.mesh, isFixed: work.isFixed, to: mesh, threads: options.threads)
+    return fitted(work, to: mesh, threads: options.threads)
 }
 
 /// Smaller angles, in degrees, are mended in the end one by one: there are few.
@@ -71,23 +75,16 @@ private let fittedSoftness: Float = 0.3
 
 /// Vertices on the surface put the middle of every triangle inside of its bends. Where the input has points enough to say
 /// so, vertices move a little off it, to where the triangles between them fit it best.
-private func fitted(_ mesh: TriangleMesh, isFixed: [UInt8], to input: TriangleMesh, threads: Int) -> TriangleMesh {
+private func fitted(_ work: borrowing IsotropicMesh, to input: TriangleMesh, threads: Int) -> TriangleMesh {
+    let mesh = work.mesh
     let sampleCount = input.vertexCount + input.triangleCount
     guard sampleCount >= 2 * mesh.vertexCount, mesh.triangleCount > 0, sampleCount < Int(UInt32.max) else {
         return mesh
     }
-    let samples = verticesAndCentroids(of: input)
-    let homes = Buffer<UInt32>(uninitialized: sampleCount)
-    let found = Unchecked(homes.pointer)
-    TriangleBVH(mesh, threads: threads).forEachClosestPoint(to: samples.pointer, count: sampleCount, threads: threads) {
-        guard let place = $1 else { return found.value[$0] = .max }
-        let w = place.weights
-        let corner = w.x >= w.y ? (w.x >= w.z ? 0 : 2) : (w.y >= w.z ? 1 : 2)
-        found.value[$0] = mesh.triangles[3 * place.triangle + corner]
-    }
+    let homes = sampleHomes(of: input, near: mesh, feet: work.feet, threads: threads)
     let refit = RefitMesh(
         points: Buffer(input.positions), faces: input.triangles, homes: homes, positions: Buffer(mesh.positions),
-        triangles: Buffer(mesh.triangles), fixed: Buffer(isFixed), threads: threads)
+        triangles: Buffer(mesh.triangles), fixed: Buffer(work.isFixed), threads: threads)
     refit.fit(leastShape: fittedShape, softness: fittedSoftness)
     let before = TriangleQuality(mesh)
     let fitted = refit.positions.array
@@ -105,6 +102,53 @@ private func fitted(_ mesh: TriangleMesh, isFixed: [UInt8], to input: TriangleMe
         }
     }
     return mesh
+}
+
+/// A vertex of a mesh near each sample of the input: its vertices, then its faces.
+///
+/// Vertices of the input begin with the nearest of the mesh's vertices that were put back on a face of theirs; from there
+/// homes spread edge by edge. What is not reached so is looked for.
+/// - Parameter feet: `[mesh.vertexCount]` the face of the input that each vertex was put back on, or `UInt32.max`.
+private func sampleHomes(
+    of input: TriangleMesh, near mesh: TriangleMesh, feet: borrowing Buffer<UInt32>, threads: Int
+) -> Buffer<UInt32> {
+    let (pointCount, faceCount) = (input.vertexCount, input.triangleCount)
+    let homes = Buffer<UInt32>(uninitialized: pointCount + faceCount)
+    for p in 0..<pointCount { homes.pointer[p] = .max }
+    let home = homes.pointer
+    func distance(_ p: Int, _ v: UInt32) -> Float { (input.position(p) - mesh.position(Int(v))).lengthSquared }
+    for v in 0..<UInt32(mesh.vertexCount) where feet.pointer[Int(v)] != .max {
+        let (a, b, c) = input.corners(Int(feet.pointer[Int(v)]))
+        for p in [a, b, c] where home[p] == .max || distance(p, v) < distance(p, home[p]) { home[p] = v }
+    }
+    var spread: [(Int, UInt32)] = []
+    input.triangles.withUnsafeBufferPointer { corners in
+        repeat {
+            spread.removeAll(keepingCapacity: true)
+            for t in stride(from: 0, to: corners.count, by: 3) {
+                let known = (home[Int(corners[t])], home[Int(corners[t + 1])], home[Int(corners[t + 2])])
+                guard known.0 == .max || known.1 == .max || known.2 == .max else { continue }
+                // Any but the last number.
+                let from = min(known.0, known.1, known.2)
+                guard from != .max else { continue }
+                for h in t..<t + 3 where home[Int(corners[h])] == .max { spread.append((Int(corners[h]), from)) }
+            }
+            for (p, from) in spread where home[p] == .max { home[p] = from }
+        } while !spread.isEmpty
+        for f in 0..<faceCount { home[pointCount + f] = home[Int(corners[3 * f])] }
+    }
+    let lost = (0..<homes.count).filter { home[$0] == .max }
+    guard !lost.isEmpty else { return homes }
+    let samples = verticesAndCentroids(of: input)
+    let points = lost.flatMap { s in (0..<3).map { samples.pointer[3 * s + $0] } }
+    let found = Unchecked(home)
+    TriangleBVH(mesh, threads: threads).forEachClosestPoint(to: points, count: lost.count, threads: threads) {
+        guard let place = $1 else { return }
+        let w = place.weights
+        let corner = w.x >= w.y ? (w.x >= w.z ? 0 : 2) : (w.y >= w.z ? 1 : 2)
+        found.value[lost[$0]] = mesh.triangles[3 * place.triangle + corner]
+    }
+    return homes
 }
 
 /// What fitting may make of even edges, and of the smallest angle in degrees.
