@@ -40,14 +40,19 @@ final class BrainFloatProduct: @unchecked Sendable {
 
     /// - Parameters:
     ///   - weight: `[outputs, inputs]`, rows `stride` apart.
-    init(_ weight: UnsafePointer<Float>, stride: Int, outputs: Int, inputs: Int) {
+    ///   - threads: that round the weights.
+    init(_ weight: UnsafePointer<Float>, stride: Int, outputs: Int, inputs: Int, threads: Int = 1) {
         OpenMPThreads.limitToOne()
         (self.outputs, self.inputs) = (outputs, inputs)
         var engine: dnnl_engine_t?
         Self.check(dnnl_engine_create(&engine, dnnl_cpu, 0))
         self.engine = engine!
         let rounded = Buffer<UInt16>(uninitialized: outputs * inputs)
-        for row in 0..<outputs { ssdf_f32_to_bf16(weight + row * stride, rounded.pointer + row * inputs, inputs) }
+        let memory = Unchecked((weight, rounded.pointer))
+        parallelFor(outputs, threads: threads, grain: 64) { range in
+            let (weight, rounded) = memory.value
+            for row in range { ssdf_f32_to_bf16(weight + row * stride, rounded + row * inputs, inputs) }
+        }
         // A product over a full tile says which layout it wants.
         var wished = Self.matrix(inputs, outputs, dnnl_bf16, dnnl_format_tag_any)
         let description = Self.describe(
@@ -193,12 +198,18 @@ final class BrainFloatLayer: Sendable {
     /// Side by side along the inputs.
     let parts: [BrainFloatProduct]
 
-    /// - Parameter depth: of a part.
-    init(_ weight: Tensor, depth: Int? = nil) {
+    /// - Parameters:
+    ///   - depth: of a part.
+    ///   - threads: to make the parts on.
+    init(_ weight: Tensor, depth: Int? = nil, threads: Int) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         let step = depth ?? (inputs > Self.mostDepth ? Self.partDepth : max(inputs, 1))
-        parts = Swift.stride(from: 0, to: inputs, by: step).map {
-            BrainFloatProduct(weight.pointer + $0, stride: inputs, outputs: outputs, inputs: min(step, inputs - $0))
+        let starts = Array(Swift.stride(from: 0, to: inputs, by: step))
+        let memory = Unchecked(weight.pointer)
+        parts = parallelMap(starts.count, threads: threads) {
+            BrainFloatProduct(
+                memory.value + starts[$0], stride: inputs, outputs: outputs, inputs: min(step, inputs - starts[$0]),
+                threads: threads)
         }
     }
 }

@@ -118,9 +118,14 @@ INLINE void N(open)(const struct ssdf_attention *t, size_t vectors, float *state
 // Results of the chunk: out = gate · o / total, and ln Σ exp(score).
 INLINE void N(close)(const struct ssdf_attention *t, size_t vectors, const float *state, float *out, float *lse) {
     const struct N(query) at = N(query_layout)(t->dimension, 0);
-    struct N(rows) rows = {0};
+    struct N(rows) rows = {0}, next = {0};
+    N(rows_of)(t, 0, &next);
     for (size_t i = 0; i < vectors; i++, state += at.size) {
-        N(rows_of)(t, i, &rows);
+        rows = next;
+        if (i + 1 < vectors) {
+            N(rows_of)(t, i + 1, &next);
+            N(fetch_rows)(&next, out, t->out_stride, t->dimension);
+        }
         float factor[LANES] = {0};
         for (size_t l = 0; l < rows.count; l++) {
             float total = state[at.total + l];
@@ -347,9 +352,14 @@ INLINE void N(open_gradient)(const struct ssdf_attention *t, const struct ssdf_a
 INLINE void N(close_gradient)(const struct ssdf_attention *t, const struct ssdf_attention_gradient *g, size_t vectors,
                               const float *state) {
     const struct N(query) at = N(query_layout)(t->dimension, 1);
-    struct N(rows) rows = {0};
+    struct N(rows) rows = {0}, next = {0};
+    N(rows_of)(t, 0, &next);
     for (size_t i = 0; i < vectors; i++, state += at.size) {
-        N(rows_of)(t, i, &rows);
+        rows = next;
+        if (i + 1 < vectors) {
+            N(rows_of)(t, i + 1, &next);
+            N(fetch_rows)(&next, g->dq, g->dq_stride, t->dimension);
+        }
         N(rows_out)(&rows, state + at.o, N(splat)(t->scale), t->dimension, t->adds, g->dq, g->dq_stride);
         if (!g->delta || g->delta_is_known) continue;
         for (size_t l = 0; l < rows.count; l++) {

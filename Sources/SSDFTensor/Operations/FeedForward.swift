@@ -126,13 +126,17 @@ extension CPUBackend {
     ) {
         let (hidden, inputs, outputs) = (expand.weight.shape[0], expand.weight.shape[1], contract.weight.shape[0])
         let step = min(Self.hiddenStep, hidden)
-        let second = contract.weight.storage.derived { BrainFloatLayer(contract.weight, depth: step) }
+        let second = contract.weight.storage.derived {
+            BrainFloatLayer(contract.weight, depth: step, threads: threads)
+        }
         let first = expand.weight.storage.derived {
-            BrainFloatRows(
-                products: stride(from: 0, to: hidden, by: step).map {
+            let starts = Array(stride(from: 0, to: hidden, by: step))
+            let weight = Unchecked(expand.weight.pointer)
+            return BrainFloatRows(
+                products: parallelMap(starts.count, threads: threads) {
                     BrainFloatProduct(
-                        expand.weight.pointer + $0 * inputs, stride: inputs, outputs: min(step, hidden - $0),
-                        inputs: inputs)
+                        weight.value + starts[$0] * inputs, stride: inputs, outputs: min(step, hidden - starts[$0]),
+                        inputs: inputs, threads: threads)
                 })
         }
         let tile = 128

@@ -76,7 +76,7 @@ extension CPUBackend {
     /// The forward product in bf16. Gradients are f32 at every precision.
     private func linearBrainFloat(_ x: Tensor, weight: Tensor, bias: Tensor?, rows: Int, into y: Tensor) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        let layer = weight.storage.derived { BrainFloatLayer(weight) }
+        let layer = weight.storage.derived { BrainFloatLayer(weight, threads: threads) }
         // Few rows: smaller tiles, so that processors finish together.
         let tile = rows >= 16 * BrainFloatLayer.tileRows ? BrainFloatLayer.tileRows : BrainFloatLayer.tileRows / 2
         let tiles = (rows + tile - 1) / tile
