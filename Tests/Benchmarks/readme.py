@@ -165,6 +165,16 @@ def autoencoder(figures):
          "PyTorch bf16, seconds"], rows)
 
 
+def training(figures):
+    rows = []
+    for line in (figures / "training.jsonl").read_text().splitlines():
+        r = json.loads(line)
+        passes = r.get("forward_passes_a_step")
+        rows.append([r["stage"], str(r["threads"]), f"{r['samples_per_second']:.1f}", f"{100 * r['share']:.0f} %",
+                     "–" if passes is None else f"{passes:.2f}"])
+    return markdown(["stage", "threads", "samples/s", "of the bare product", "forward passes a step"], rows)
+
+
 def diffusion(figures):
     rows = []
     for r in load(figures, "diffusion"):
@@ -275,7 +285,7 @@ TABLES = {
     "extract": (extract, "extract.json"), "container": (container, "container.json"), "mesh-files": (mesh_files, "mesh-files.json"),
     "simplification": (simplification, "remesh.json"), "isotropic": (isotropic, "remesh.json"),
     "autoencoder": (autoencoder, "autoencoder.json"), "neural": (neural, "neural/lines"),
-    "diffusion": (diffusion, "diffusion.json"), "model": (model, "model.json"),
+    "diffusion": (diffusion, "diffusion.json"), "training": (training, "training.jsonl"), "model": (model, "model.json"),
     "summary": (summary, ["chain.json", "voxelize.json", "container.json", "mesh-files.json", "remesh.json",
                           "autoencoder.json"]),
 }
