@@ -88,8 +88,12 @@ package func rounded(_ value: Double, digits: Int = 6) -> String {
     var scale = 1.0
     var places = 0
     let limit = (0..<digits - 1).reduce(1.0) { product, _ in product * 10 }
-    // Outside this range the shortest exact text is the clearest.
-    guard abs(value) < 1e15, abs(value) >= 1e-5 else { return "\(value)" }
+    // Outside this range the digits before the power of ten are rounded.
+    guard abs(value) < 1e15, abs(value) >= 1e-5 else {
+        let parts = "\(value)".split(separator: "e")
+        guard parts.count == 2, let digitsAlone = Double(parts[0]) else { return "\(value)" }
+        return "\(rounded(digitsAlone, digits: digits))e\(parts[1])"
+    }
     while abs(value) * scale < limit, places < 12 {
         scale *= 10
         places += 1

@@ -25,6 +25,9 @@ import Testing
         #expect(byteText(9_450_000) == "9.45 MB")
         #expect([0, 1, 0.00390625, -2.5, 1e-7].map { rounded($0) } == ["0", "1", "0.00390625", "-2.5", "1e-07"])
         #expect(rounded(1.0 / 3, digits: 3) == "0.333")
+        #expect(rounded(-1.274460572631142e-07) == "-1.27446e-07")
+        #expect(rounded(1e-6) == "1e-06")
+        #expect(rounded(1.2345678e300, digits: 3) == "1.23e+300")
         #expect(rounded(.infinity) == "inf")
     }
 }
